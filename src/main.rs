@@ -1,0 +1,3 @@
+//! Parses arguments and hands over to a command; nothing else.
+
+fn main() {}
