@@ -1,5 +1,6 @@
 //! The engine: records and marks in, actions out. Pure: it knows nothing of Kafka, files, HTTP, logs, metrics or
 //! wall clocks; all time is passed in. One engine per partition, owned by one thread.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type))]
 
 pub mod playbook;
 mod state;

@@ -89,7 +89,7 @@ pub struct Engine {
     _private: (),
 }
 
-#[allow(unused_variables)]
+#[allow(unused_variables, clippy::ptr_arg)]
 impl Engine {
     pub fn new(program: Arc<Program>, options: Options) -> Self {
         todo!()
