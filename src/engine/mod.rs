@@ -2,6 +2,7 @@
 //! wall clocks; all time is passed in. One engine per partition, owned by one thread.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type))]
 
+pub mod event;
 pub mod playbook;
 mod state;
 

@@ -99,6 +99,24 @@ pub enum Call {
     Delete,
 }
 
+impl Call {
+    pub const ALL: [Self; 7] =
+        [Self::Track, Self::Page, Self::Screen, Self::Identify, Self::Group, Self::Alias, Self::Delete];
+
+    /// As `type` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Page => "page",
+            Self::Screen => "screen",
+            Self::Identify => "identify",
+            Self::Group => "group",
+            Self::Alias => "alias",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 impl CallSet {
     pub fn of(calls: &[Call]) -> Self {
         Self(calls.iter().fold(0, |set, call| set | 1 << *call as u8))

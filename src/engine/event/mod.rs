@@ -1,0 +1,31 @@
+//! Decoding: record bytes → items → an event, or the reason why there is none.
+//!
+//! The hot path: each byte of a record is checked once, only what the playbook names is found, nothing is copied that
+//! can be borrowed, nothing is converted before it is asked for. It knows nothing of profiles, signals or output.
+//!
+//! ```text
+//! bytes ─▶ reader (mark, wrapper, batch) ─▶ items ─▶ judge (type, ids, event's name) ─▶ Event, Own or Rejected
+//!            └ wanted (one pass over json) ┘
+//! ```
+
+mod dead;
+mod event;
+mod fold;
+mod ids;
+mod items;
+mod json;
+mod judge;
+pub mod number;
+mod reader;
+mod text;
+pub mod time;
+mod value;
+mod wanted;
+
+pub use event::Event;
+pub use fold::fold;
+pub use items::{Item, Items, Rejected};
+pub use reader::{ITEMS_MAX, RECORD_BYTES_MAX, Reader, Scratch};
+pub use text::write_text;
+pub use value::{List, Number, Object, Value};
+pub use wanted::{Slot, Wanted};
