@@ -1,7 +1,7 @@
 //! An item of a batch as it goes to the dead letters: alone, with what its batch said once for all merged in, so that
 //! it reads the same when it comes again by itself. Not on the hot path.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::json::{Kind, Span};
 use super::text::write_text;
@@ -37,7 +37,7 @@ pub(super) fn alone(text: &str, item: Span, batch: Option<Span>) -> Vec<u8> {
 /// The outer context's keys that the item's own does not have, then the item's.
 fn merged(batch: &str, outer: Span, item: &str, own: Span) -> Vec<u8> {
     let (outer, own) = (outer.of(batch), if own.kind == Kind::Object { own.of(item) } else { "{}" });
-    let names: HashSet<_> = Members::new(own).map(|(key, _)| key).collect();
+    let names: BTreeSet<_> = Members::new(own).map(|(key, _)| key).collect();
     let mut out = Json::new();
     for (key, span) in Members::new(outer).filter(|(key, _)| !names.contains(key)) {
         out.member(&key, outer, span);

@@ -1,7 +1,7 @@
 //! The items of a record, one after the other. It knows nothing of how the record was opened.
 
 use super::dead;
-use super::event::{Event, Fields};
+use super::fields::{Event, Fields};
 use super::json::{Kind, Span};
 use super::judge::{Verdict, judge};
 use super::reader::{OVER, Reader};

@@ -1,7 +1,7 @@
 //! Whether one message can be used: an event, our own coming back, or the first reason that speaks against it.
 //! It knows nothing of envelopes.
 
-use super::event::{Event, Fields};
+use super::fields::{Event, Fields};
 use super::fold::fold_into;
 use super::ids::{BYTES_MAX, Id, Placeholders};
 use crate::engine::Reason;

@@ -9,7 +9,7 @@
 //! ```
 
 mod dead;
-mod event;
+mod fields;
 mod fold;
 mod ids;
 mod items;
@@ -22,7 +22,7 @@ pub mod time;
 mod value;
 mod wanted;
 
-pub use event::Event;
+pub use fields::Event;
 pub use fold::fold;
 pub use items::{Item, Items, Rejected};
 pub use reader::{ITEMS_MAX, RECORD_BYTES_MAX, Reader, Scratch};

@@ -1,7 +1,7 @@
 //! From a record's bytes to its messages: the byte-order mark, the wrapper, the batch, the limits of a record.
 //! It knows nothing of what makes a single message good.
 
-use super::event::Fields;
+use super::fields::Fields;
 use super::ids::Placeholders;
 use super::items::{Batch, Items, Rest};
 use super::json::{Fault, Kind, Scanner, Span, What};
