@@ -17,4 +17,6 @@
 //! | [`commands`] | one file per subcommand | each other |
 #![deny(unsafe_code)]
 
+pub mod commands;
 pub mod engine;
+pub mod settings;

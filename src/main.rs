@@ -1,3 +1,10 @@
 //! Parses arguments and hands over to a command; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use kairos::commands::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

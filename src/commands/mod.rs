@@ -1,0 +1,73 @@
+//! The command line: one file per subcommand, each with its `Args` and a `run`. Here is what they share: the list of
+//! them, how settings are found, and how a command ends. No command knows another.
+
+pub mod config;
+mod exit;
+mod manual;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Exit, print};
+
+use crate::settings::Settings;
+
+/// Notices the moments that matter in a stream of Segment events on Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "kairos", version = env!("KAIROS_VERSION"), after_help = exit::HELP, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the effective settings and where each came from
+    Config(config::Args),
+    /// Print a completion script for a shell
+    #[command(hide = true)]
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page
+    #[command(hide = true)]
+    Manual,
+}
+
+impl Cli {
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Config(args) => config::run(args),
+            Command::Completions(args) => manual::completions(args),
+            Command::Manual => manual::manual(),
+        };
+        exit::code(result)
+    }
+}
+
+/// `--config`, for the commands that read settings.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigArg {
+    /// The settings' file [default: kairos.toml where it exists]
+    #[arg(long, value_name = "FILE", env = "KAIROS_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigArg {
+    /// The settings, or all that is wrong with them.
+    pub fn load(&self) -> Result<Settings, Exit> {
+        Settings::load(self.config.as_deref(), std::env::vars_os())
+            .map_err(|mistakes| Exit::Usage(mistakes.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
