@@ -30,10 +30,10 @@ pub enum Severity {
 }
 
 macro_rules! codes {
-    ($($severity:ident: $($(#[$doc:meta])* $name:ident = $text:literal,)*)*) => {
+    ($($severity:ident { $($name:ident = $text:literal,)* })*) => {
         /// The closed list of kinds of mistakes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code { $($($(#[$doc])* $name,)*)* }
+        pub enum Code { $($($name,)*)* }
 
         impl Code {
             pub const ALL: &[Code] = &[$($(Self::$name,)*)*];
@@ -51,7 +51,7 @@ macro_rules! codes {
 }
 
 codes! {
-    Error:
+    Error {
     Toml = "toml",
     TooLarge = "too_large",
     UnknownKey = "unknown_key",
@@ -80,7 +80,8 @@ codes! {
     WrongArguments = "wrong_arguments",
     NeverMatches = "never_matches",
     Cycle = "cycle",
-    Warning:
+    }
+    Warning {
     NeverTrue = "never_true",
     AlwaysTrue = "always_true",
     Unreachable = "unreachable",
@@ -91,6 +92,7 @@ codes! {
     ForTooLong = "for_too_long",
     TinyWindow = "tiny_window",
     OutOfRange = "out_of_range",
+    }
 }
 
 impl Mistake {

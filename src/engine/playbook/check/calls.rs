@@ -16,8 +16,20 @@ const OF_VALUES: [&str; 6] = ["startsWith", "endsWith", "contains", "matches", "
 const PLAIN: [&str; 8] = ["has", "size", "double", "int", "string", "duration", "time_since", "time_until"];
 /// CEL's functions that are not part of this language.
 const OTHER_CEL: [&str; 14] = [
-    "all", "exists", "exists_one", "map", "filter", "timestamp", "type", "dyn", "bool", "uint", "bytes", "optional",
-    "upperAscii", "matches",
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
+    "timestamp",
+    "type",
+    "dyn",
+    "bool",
+    "uint",
+    "bytes",
+    "optional",
+    "upperAscii",
+    "matches",
 ];
 
 const NOTHING: (Expr, Types) = (Expr::Null, Types::ANY);
@@ -38,7 +50,8 @@ impl Checker<'_> {
             }
             Kind::Name(root) if self.scope == Scope::Person && root == "profile" => {
                 if name != "age" {
-                    let mistake = self.mistake_at(Code::UnknownFunction, name_span, format!("a profile has no `{name}`"));
+                    let mistake =
+                        self.mistake_at(Code::UnknownFunction, name_span, format!("a profile has no `{name}`"));
                     self.mistakes.push(mistake.help("use `profile.age()`"));
                     return NOTHING;
                 }
@@ -140,7 +153,14 @@ impl Checker<'_> {
     }
 
     /// `value.name(…)`
-    fn method(&mut self, id: NodeId, of: NodeId, name: &str, name_span: Range<usize>, arguments: &[NodeId]) -> (Expr, Types) {
+    fn method(
+        &mut self,
+        id: NodeId,
+        of: NodeId,
+        name: &str,
+        name_span: Range<usize>,
+        arguments: &[NodeId],
+    ) -> (Expr, Types) {
         if !OF_VALUES.contains(&name) {
             return self.unknown_function(name, name_span, &OF_VALUES, arguments);
         }
@@ -181,11 +201,19 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_function(&mut self, name: &str, span: Range<usize>, known: &[&str], arguments: &[NodeId]) -> (Expr, Types) {
+    fn unknown_function(
+        &mut self,
+        name: &str,
+        span: Range<usize>,
+        known: &[&str],
+        arguments: &[NodeId],
+    ) -> (Expr, Types) {
         let mistake = self.mistake_at(Code::UnknownFunction, span, format!("there is no function `{name}`"));
         let all = known.iter().chain(&OF_VALUES).chain(&PLAIN).chain(&OF_SIGNALS).copied();
         let mistake = match () {
-            _ if OF_SIGNALS.contains(&name) => mistake.help(format!("`{name}` is asked of a signal: `my_signal.{name}(…)`")),
+            _ if OF_SIGNALS.contains(&name) => {
+                mistake.help(format!("`{name}` is asked of a signal: `my_signal.{name}(…)`"))
+            }
             _ if OF_VALUES.contains(&name) => mistake.help(format!("write `x.{name}(…)`")),
             _ if PLAIN.contains(&name) => mistake.help(format!("write `{name}(x)`")),
             _ if OTHER_CEL.contains(&name) => mistake.help(format!("`{name}` of CEL is not part of this language")),
@@ -193,12 +221,19 @@ impl Checker<'_> {
         };
         self.mistakes.push(mistake.label("unknown function"));
         // Their own mistakes show in the same go.
-        arguments.iter().for_each(|argument| drop(self.check(*argument)));
+        self.check_all(arguments);
         NOTHING
     }
 
     /// `signal.name(…)`
-    fn ask(&mut self, id: NodeId, signal: &str, name: &str, name_span: Range<usize>, arguments: &[NodeId]) -> (Expr, Types) {
+    fn ask(
+        &mut self,
+        id: NodeId,
+        signal: &str,
+        name: &str,
+        name_span: Range<usize>,
+        arguments: &[NodeId],
+    ) -> (Expr, Types) {
         let index = self.names.signal(signal).expect("the caller found it");
         if !OF_SIGNALS.contains(&name) {
             let message = format!("a signal has no `{name}`");

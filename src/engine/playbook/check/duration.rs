@@ -63,7 +63,9 @@ pub fn why_not(text: &str) -> (String, String) {
         "month" | "months" | "mo" => days(30),
         "y" | "year" | "years" => days(365),
         "s" | "m" | "h" | "d" | "w" if !number.is_empty() && parse(&lower).is_some() => Some(format!("\"{lower}\"")),
-        "s" | "m" | "h" | "d" | "w" if !number.is_empty() => return (format!("`{text}` is too long"), "100 years is the most".into()),
+        "s" | "m" | "h" | "d" | "w" if !number.is_empty() => {
+            return (format!("`{text}` is too long"), "100 years is the most".into());
+        }
         _ => None,
     };
     (message, fix.filter(|_| !number.is_empty()).map_or(forms, |fix| format!("use {fix}")))
@@ -107,7 +109,9 @@ mod tests {
         assert_eq!(window("24h"), Window { length: DAY, bucket: MINUTE });
         assert_eq!(window("90m"), Window { length: 90 * MINUTE, bucket: SECOND });
         assert_eq!(window("5s"), Window { length: 5 * SECOND, bucket: SECOND });
-        for bad in ["", "d", "7", "7 d", "1.5h", "-7d", "+7d", "7D", "1h30m", "7é", "99999999999999999999d", "9999999w", "٧d"] {
+        for bad in
+            ["", "d", "7", "7 d", "1.5h", "-7d", "+7d", "7D", "1h30m", "7é", "99999999999999999999d", "9999999w", "٧d"]
+        {
             assert_eq!(parse(bad), None, "{bad}");
         }
         assert_eq!(show(14 * DAY), "14d");

@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
             Kind::Number(value) => self.number(id, value),
             Kind::Text(text) => (Expr::Text(Arc::from(text)), Types::TEXT),
             Kind::List(items) => {
-                items.iter().for_each(|item| drop(self.check(*item)));
+                self.check_all(&items);
                 (Expr::List(self.meanings_of(&items)), Types::LIST)
             }
             Kind::Name(_) | Kind::Member { .. } | Kind::Index { .. } => self.place_of_value(id),
@@ -151,6 +151,12 @@ impl<'a> Checker<'a> {
         };
         self.meanings[id] = expr;
         types
+    }
+
+    pub fn check_all(&mut self, ids: &[NodeId]) {
+        for id in ids {
+            self.check(*id);
+        }
     }
 
     fn number(&mut self, id: NodeId, value: f64) -> (Expr, Types) {
@@ -202,7 +208,14 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn arithmetic(&mut self, id: NodeId, arith: Arith, left: NodeId, right: NodeId, (l, r): (Types, Types)) -> (Expr, Types) {
+    fn arithmetic(
+        &mut self,
+        id: NodeId,
+        arith: Arith,
+        left: NodeId,
+        right: NodeId,
+        (l, r): (Types, Types),
+    ) -> (Expr, Types) {
         let both = l & r;
         let numbers = both.can_be(Types::NUMBER);
         let texts = arith == Arith::Add && both.can_be(Types::TEXT);
@@ -238,7 +251,8 @@ impl<'a> Checker<'a> {
     fn order(&mut self, id: NodeId, left: NodeId, right: NodeId, (l, r): (Types, Types)) {
         for side in [left, right] {
             if matches!(self.meanings[side], Expr::Segment(_)) {
-                let mistake = self.mistake(Code::NeverMatches, id, "segments are texts and have no order: \"low\" > \"high\"");
+                let mistake =
+                    self.mistake(Code::NeverMatches, id, "segments are texts and have no order: \"low\" > \"high\"");
                 let help = "name them, as in `segment.x in [\"high\", \"very high\"]`, or compare `score.x`";
                 self.mistakes.push(mistake.help(help));
                 return;
@@ -253,7 +267,8 @@ impl<'a> Checker<'a> {
         if !r.can_be(Types::LIST | Types::OBJECT) {
             let message = format!("`in` takes a list on its right, and this is {r}");
             let mistake = self.mistake(Code::NeverMatches, right, message);
-            self.mistakes.push(mistake.help("such as `x in [\"a\", \"b\"]`; for a part of a text use `x.contains(\"a\")`"));
+            self.mistakes
+                .push(mistake.help("such as `x in [\"a\", \"b\"]`; for a part of a text use `x.contains(\"a\")`"));
             return;
         }
         let Kind::List(items) = self.tree.node(right).kind.clone() else { return };
@@ -285,7 +300,9 @@ impl<'a> Checker<'a> {
     }
 
     fn never_alike(&mut self, id: NodeId, left: NodeId, right: NodeId, (l, r): (Types, Types)) {
-        let mistake = self.mistake(Code::NeverMatches, id, format!("{l} and {r} never match")).label(format!("{l} here, {r} there"));
+        let mistake = self
+            .mistake(Code::NeverMatches, id, format!("{l} and {r} never match"))
+            .label(format!("{l} here, {r} there"));
         let texts = self.tree.text(left).or(self.tree.text(right));
         let score = [left, right].into_iter().find_map(|side| match self.meanings[side] {
             Expr::Score(score) => Some(&self.names.scores[score]),

@@ -17,7 +17,7 @@ use duration::Duration;
 use expression::{Checked, Scope};
 use names::Names;
 
-use super::meant::{Compare, Expr, Playbook, Term, TermKind, Window};
+use super::meant::{Compare, Playbook, Term, TermKind, Window};
 use super::mistake::{Code, Mistake};
 use super::written::{At, Written};
 
@@ -41,7 +41,8 @@ pub fn check(file: &str, written: &Written, mistakes: &mut Vec<Mistake>) -> Play
     }
     let (signals, _filters): (Vec<_>, Vec<_>) =
         written.signals.iter().map(|signal| signals::signal(&mut check, signal)).unzip();
-    let (scores, _whens): (Vec<_>, Vec<_>) = written.scores.iter().map(|score| scores::score(&mut check, score)).unzip();
+    let (scores, _whens): (Vec<_>, Vec<_>) =
+        written.scores.iter().map(|score| scores::score(&mut check, score)).unzip();
     let (moments, _conditions): (Vec<_>, Vec<_>) =
         written.moments.iter().map(|moment| moments::moment(&mut check, moment)).unzip();
     let asks: Vec<Vec<usize>> =
@@ -85,7 +86,9 @@ impl Check<'_> {
     fn duration(&mut self, text: &At<String>) -> Option<Duration> {
         let (message, help) = match duration::parse(&text.value) {
             Some(found) if found.length > 0 => return Some(found),
-            Some(_) => ("a duration of zero is nothing".to_string(), "leave it out, or take at least \"1s\"".to_string()),
+            Some(_) => {
+                ("a duration of zero is nothing".to_string(), "leave it out, or take at least \"1s\"".to_string())
+            }
             None => duration::why_not(&text.value),
         };
         self.mistakes.push(Mistake::new(Code::BadDuration, text.span.clone(), message).help(help));

@@ -21,10 +21,10 @@ pub fn moment(check: &mut Check<'_>, written: &written::Moment) -> (Moment, [Opt
         hold: length(check, written.hold.as_ref()),
         cooldown: length(check, written.cooldown.as_ref()),
         needs_history: written.needs_history.as_ref().and_then(|text| check.duration(text)).map(|found| found.length),
-        score: written.score.as_ref().map_or_else(
-            || when.as_ref().and_then(|when| first_score(when.expr())),
-            |name| self::score(check, name),
-        ),
+        score: written
+            .score
+            .as_ref()
+            .map_or_else(|| when.as_ref().and_then(|when| first_score(when.expr())), |name| self::score(check, name)),
         in_traits: written.in_traits,
         ended: written.ended,
         enabled: written.enabled,

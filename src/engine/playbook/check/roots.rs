@@ -123,7 +123,8 @@ impl Checker<'_> {
     fn score(&mut self, id: NodeId, name: &str) -> Option<usize> {
         let found = self.names.score(name);
         if found.is_none() {
-            let mistake = self.mistake_at(Code::UnknownScore, self.name_span(id), format!("there is no score `{name}`"));
+            let mistake =
+                self.mistake_at(Code::UnknownScore, self.name_span(id), format!("there is no score `{name}`"));
             self.mistakes.push(mistake.label("unknown score").nearest(name, self.names.score_names()));
         }
         found
@@ -145,9 +146,9 @@ impl Checker<'_> {
                 .mistake(Code::UnknownName, id, format!("`email` has no `{part}`"))
                 .help("it has `email.domain` and `email.is_personal`")
                 .nearest(part, OF_EMAIL),
-            ("profile", _) => {
-                self.mistake(Code::UnknownName, id, "of a profile only its age can be asked").help("use `profile.age()`")
-            }
+            ("profile", _) => self
+                .mistake(Code::UnknownName, id, "of a profile only its age can be asked")
+                .help("use `profile.age()`"),
             ("groupId", _) => self
                 .mistake(Code::NeverMatches, id, "`groupId` has no parts")
                 .help("traits of the group are in `group`, such as `group.plan`"),

@@ -55,7 +55,8 @@ fn min_delta(check: &mut Check<'_>, delta: &At<Number>) -> u32 {
     match delta.value.scaled(2).and_then(|hundredths| u32::try_from(hundredths).ok()) {
         Some(hundredths @ 1..=100) => hundredths,
         _ => {
-            let mistake = Mistake::new(Code::BadNumber, delta.span.clone(), "`min_delta` is in whole hundredths, 0.01 to 1");
+            let mistake =
+                Mistake::new(Code::BadNumber, delta.span.clone(), "`min_delta` is in whole hundredths, 0.01 to 1");
             check.mistakes.push(mistake.help("scores are sent with two decimals: 0.05 is five hundredths"));
             MIN_DELTA
         }
@@ -160,9 +161,8 @@ fn cycle(asks: &[Vec<usize>], left: &[usize], written: &[written::Score]) -> Mis
     let around = &seen[start..];
     let first = *around.iter().min().expect("a cycle is not empty");
     let at = around.iter().position(|score| *score == first).expect("it is one of them");
-    let names: Vec<&str> = (0..=around.len())
-        .map(|step| written[around[(at + step) % around.len()]].name.value.as_str())
-        .collect();
+    let names: Vec<&str> =
+        (0..=around.len()).map(|step| written[around[(at + step) % around.len()]].name.value.as_str()).collect();
     let message = format!("a score can't need itself: {}", names.join(" → "));
     let mistake = Mistake::new(Code::Cycle, written[first].name.span.clone(), message);
     mistake.help("take one of them out of the other's terms")

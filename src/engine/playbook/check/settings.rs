@@ -59,7 +59,8 @@ fn trait_path(check: &mut Check<'_>, source: &At<String>) -> Option<Path> {
     let root = source.value.split(['.', '[']).next().unwrap_or_default().trim();
     let scope = if root == "context" { Scope::Event } else { Scope::Person };
     if !["traits", "context", "group"].contains(&root) {
-        let mistake = Mistake::new(Code::BadPath, source.span.clone(), format!("`{}` is not kept of a person", source.value));
+        let mistake =
+            Mistake::new(Code::BadPath, source.span.clone(), format!("`{}` is not kept of a person", source.value));
         let mistake = mistake.help("paths begin with `traits.`, `context.` or `group.`");
         check.mistakes.push(match root {
             "properties" => mistake.help("properties belong to one event; `traits.`, `context.` and `group.` are kept"),

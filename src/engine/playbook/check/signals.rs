@@ -97,7 +97,7 @@ fn events(check: &mut Check<'_>, written: &written::Signal) -> Vec<String> {
     }
     let mut folded: Vec<String> = Vec::new();
     for name in &event.value {
-        let fold = fold::fold(&name.value);
+        let fold = fold(&name.value);
         if fold.is_empty() {
             let message = format!("nothing is left of the event name `{}`", name.value);
             let mistake = Mistake::new(Code::BadEventName, name.span.clone(), message);
@@ -120,7 +120,10 @@ fn sequence(check: &mut Check<'_>, written: &written::Signal, steps: &At<Vec<At<
     }
     let within = written.within.as_ref().and_then(|within| check.duration(within));
     let steps = steps.value.iter().filter_map(|step| self::step(check, step));
-    SignalKind::Sequence { steps: steps.collect::<Vec<_>>(), within: within.map_or(duration::DAY, |within| within.length) }
+    SignalKind::Sequence {
+        steps: steps.collect::<Vec<_>>(),
+        within: within.map_or(duration::DAY, |within| within.length),
+    }
 }
 
 fn step(check: &mut Check<'_>, step: &At<String>) -> Option<usize> {

@@ -99,7 +99,9 @@ impl Lexer<'_> {
         ];
         let rest = self.rest();
         if let Some((slip, help)) = SLIPS.into_iter().find(|(slip, _)| rest.starts_with(slip)) {
-            return Some(self.slip(slip.len(), format!("`{}` is not an operator here", slip.escape_debug())).help(help));
+            return Some(
+                self.slip(slip.len(), format!("`{}` is not an operator here", slip.escape_debug())).help(help),
+            );
         }
         if rest.starts_with(['“', '”', '„', '‘', '’', '«', '»']) {
             let length = self.peek().map_or(1, char::len_utf8);

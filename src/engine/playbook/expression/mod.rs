@@ -5,7 +5,7 @@ mod parser;
 mod tree;
 
 pub use parser::parse;
-pub use tree::{Binary, Kind, Node, NodeId, SyntaxError, Tree, Unary};
+pub use tree::{Binary, Kind, NodeId, Tree, Unary};
 
 /// Longest expression in bytes.
 pub const SOURCE_BYTES_MAX: usize = 4_096;

@@ -236,7 +236,9 @@ impl Parser {
                 self.at += 1;
                 Ok((name, span))
             }
-            _ => Err(self.unexpected("a name should follow the dot").help("keys with other signs go in brackets: x[\"my key\"]")),
+            _ => Err(self
+                .unexpected("a name should follow the dot")
+                .help("keys with other signs go in brackets: x[\"my key\"]")),
         }
     }
 

@@ -114,7 +114,8 @@ impl<'t> Fields<'t> {
 pub type Entries<'t> = Vec<(At<String>, &'t Value<'t>)>;
 
 pub fn in_file_order<'t>(table: &'t DeTable<'t>) -> Entries<'t> {
-    let at = |key: &toml::Spanned<_>| At { value: String::from(std::borrow::Cow::as_ref(key.get_ref())), span: key.span() };
+    let at =
+        |key: &toml::Spanned<_>| At { value: String::from(std::borrow::Cow::as_ref(key.get_ref())), span: key.span() };
     let mut entries: Entries<'t> = table.iter().map(|(key, value)| (at(key), value)).collect();
     entries.sort_by_key(|(key, _)| key.span.start);
     entries

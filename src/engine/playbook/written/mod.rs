@@ -119,7 +119,11 @@ fn whole(table: &DeTable<'_>, mistakes: &mut Vec<Mistake>) -> Written {
         signals: named(&mut fields, "signals", "a signal", signal, mistakes),
         scores: named(&mut fields, "scores", "a score", score, mistakes),
         moments: named(&mut fields, "moments", "a moment", moment, mistakes),
-        tests: fields.tables("tests", "a test", mistakes).into_iter().map(|table| test::read(table, mistakes)).collect(),
+        tests: fields
+            .tables("tests", "a test", mistakes)
+            .into_iter()
+            .map(|table| test::read(table, mistakes))
+            .collect(),
     };
     for reserved in ["accounts", "account", "tables", "table"] {
         if fields.value(reserved).is_some() {
@@ -251,7 +255,8 @@ fn term(mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) -> Term {
     match (fields.has("signal"), fields.has("when")) {
         (true, true) => {
             let message = "a term has either `signal` or `when`, not both";
-            mistakes.push(Mistake::new(Code::ConflictingKeys, fields.key_span("when"), message).help("make it two terms"));
+            mistakes
+                .push(Mistake::new(Code::ConflictingKeys, fields.key_span("when"), message).help("make it two terms"));
         }
         (true, false) => fields.require("lifespan", "`lifespan = \"30d\"`: how long an occurrence counts", mistakes),
         (false, true) => {

@@ -71,8 +71,16 @@ pub fn read(mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) -> Test {
         span: fields.span.clone(),
         name: fields.text("name", mistakes),
         start: time(&mut fields, "start", mistakes),
-        events: fields.tables("events", "an event", mistakes).into_iter().map(|event| self::event(event, mistakes)).collect(),
-        expect: fields.tables("expect", "an expectation", mistakes).into_iter().map(|one| expected(one, mistakes)).collect(),
+        events: fields
+            .tables("events", "an event", mistakes)
+            .into_iter()
+            .map(|event| self::event(event, mistakes))
+            .collect(),
+        expect: fields
+            .tables("expect", "an expectation", mistakes)
+            .into_iter()
+            .map(|one| expected(one, mistakes))
+            .collect(),
     };
     fields.finish(mistakes);
     test
@@ -146,7 +154,9 @@ fn json(value: &DeValue<'_>) -> Value {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Boolean(flag) => Value::Bool(*flag),
         DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Value::Null, Value::from),
+        DeValue::Integer(digits) => {
+            i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Value::Null, Value::from)
+        }
         DeValue::Float(text) => text.as_str().parse::<f64>().map_or(Value::Null, Value::from),
         DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
         DeValue::Table(table) => Value::Object(object(table)),

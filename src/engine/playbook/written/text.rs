@@ -11,7 +11,11 @@ pub fn place(file: &str, text: &At<String>, inner: Span) -> Span {
             let at = |inner: usize| text.span.start + offsets[inner.min(text.value.len())];
             let start = at(inner.start);
             // The end of the last byte in it, so that an escape right behind is not part of it.
-            let end = if inner.end > inner.start { at(inner.end - 1) + step(raw, at(inner.end - 1) - text.span.start) } else { start };
+            let end = if inner.end > inner.start {
+                at(inner.end - 1) + step(raw, at(inner.end - 1) - text.span.start)
+            } else {
+                start
+            };
             start..floor(file, end.max(start))
         }
         None => text.span.clone(),
