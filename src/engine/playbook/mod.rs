@@ -29,7 +29,7 @@ pub fn read(text: &str, file: &str) -> Reading {
     let mut mistakes = Vec::new();
     let written = written::read(text, &mut mistakes);
     let playbook = written.map(|written| check::check(text, &written, &mut mistakes));
-    mistakes.sort_by(|a, b| (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code)));
+    mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end, mistake.code));
     mistakes.dedup();
     let is_right = !mistakes.iter().any(Mistake::is_error);
     Reading { file: file.to_string(), playbook: playbook.filter(|_| is_right), mistakes }

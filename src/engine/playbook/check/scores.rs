@@ -63,7 +63,7 @@ fn min_delta(check: &mut Check<'_>, delta: &At<Number>) -> u32 {
     }
 }
 
-fn segments(check: &mut Check<'_>, written: &At<Vec<(At<String>, At<Number>)>>) -> Vec<Segment> {
+fn segments(check: &mut Check<'_>, written: &At<written::Segments>) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     for (name, threshold) in &written.value {
         let value = threshold.value.float;

@@ -58,13 +58,16 @@ pub struct Signal {
 pub struct Score {
     pub name: At<String>,
     pub half: Option<At<Number>>,
-    pub segments: Option<At<Vec<(At<String>, At<Number>)>>>,
+    pub segments: Option<At<Segments>>,
     pub terms: Vec<Term>,
     pub publish_score: Option<bool>,
     pub publish_signals: bool,
     pub min_delta: Option<At<Number>>,
     pub margin: Option<At<Number>>,
 }
+
+/// Names with their thresholds.
+pub type Segments = Vec<(At<String>, At<Number>)>;
 
 #[derive(Debug)]
 pub struct Term {
@@ -232,7 +235,7 @@ fn score(name: At<String>, mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) 
     score
 }
 
-fn segments(fields: &mut Fields<'_>, mistakes: &mut Vec<Mistake>) -> Option<At<Vec<(At<String>, At<Number>)>>> {
+fn segments(fields: &mut Fields<'_>, mistakes: &mut Vec<Mistake>) -> Option<At<Segments>> {
     let entries = fields.entries("segments", mistakes)?;
     let one = |(name, value): (At<String>, &toml::Spanned<DeValue<'_>>)| match fields::number(value) {
         Some(number) => Some((name, number)),
