@@ -2,6 +2,7 @@
 //! them, how settings are found, and how a command ends. No command knows another.
 
 pub mod config;
+pub mod demo;
 mod exit;
 mod manual;
 
