@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use super::Millis;
-use super::event::{Value, number, time};
+use super::event::{Slot, Value, number, time};
 use super::playbook::code::{Code, Node, NodeId};
-use super::playbook::meant::{Arith, Compare, Convert, Path, SignalQuery, TextTest};
+use super::playbook::meant::{Arith, Compare, Convert, SignalQuery, TextTest};
 use super::playbook::program::CellId;
 
 /// Numbers beyond this are null.
@@ -39,7 +39,7 @@ pub struct Timed<'a> {
 
 /// Where the names in an expression get their values.
 pub trait Env {
-    fn event(&self, _path: &Path) -> Val<'_> {
+    fn event(&self, _slot: Slot) -> Val<'_> {
         Val::Null
     }
     fn kept(&self, _cell: CellId) -> Val<'_> {
@@ -132,7 +132,7 @@ pub fn eval<'a, E: Env + ?Sized>(code: &'a Code, node: NodeId, env: &'a E) -> Ti
             v.text().and_then(|text| super::playbook::duration(&text)).map_or(Val::Null, Val::Duration)
         }),
         Node::List(items) => Val::Items(code, items).always(),
-        Node::Event(path) => env.event(path).always(),
+        Node::Event(slot) => env.event(*slot).always(),
         Node::Kept(cell) => env.kept(*cell).always(),
         Node::Has(a) => map(walk(*a), |v| Val::Bool(!matches!(v, Val::Null))),
         Node::Index(a, b) => {
@@ -176,7 +176,7 @@ pub fn eval<'a, E: Env + ?Sized>(code: &'a Code, node: NodeId, env: &'a E) -> Ti
         Node::MatchesDynamic(a, b) => {
             let (a, b, until) = both(*a, *b);
             let holds = match (a.text(), b.text()) {
-                (Some(a), Some(pattern)) => super::playbook::pattern(&pattern).is_ok_and(|regex| regex.is_match(&a)),
+                (Some(a), Some(pattern)) => super::playbook::pattern::compile(&pattern).is_ok_and(|regex| regex.is_match(&a)),
                 _ => false,
             };
             bool(holds, until)
@@ -348,7 +348,7 @@ fn place(n: f64) -> Option<usize> {
 
 fn arith<'a>(op: Arith, a: Val<'a>, b: Val<'a>) -> Val<'a> {
     match (op, a, b) {
-        (Arith::Add, Val::Text(a), Val::Text(b)) => Val::Text(a + &*b),
+        (Arith::Add, Val::Text(a), Val::Text(b)) => Val::Text(Cow::Owned(a.into_owned() + &b)),
         (op, Val::Number(a), Val::Number(b)) => Val::number(match op {
             Arith::Add => a + b,
             Arith::Subtract => a - b,

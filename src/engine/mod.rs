@@ -3,11 +3,24 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type))]
 
 pub mod event;
+mod apply;
+pub mod eval;
+pub mod evaluate;
+mod merge;
+pub mod message;
+mod observe;
+pub mod partition;
+pub mod person;
 pub mod playbook;
+pub mod profile;
+pub mod score;
+mod snapshot;
 mod state;
+pub mod table;
 
 pub use playbook::meant::Millis;
-pub use state::{Counts, Damage, Engine, Input, Mark, Options, Partitioner, Progress};
+pub use snapshot::Damage;
+pub use state::{Counts, Engine, Input, Mark, Options, Partitioner, Progress};
 
 /// One record of the raw topic (or one line of a file).
 #[derive(Debug, Clone, Copy)]

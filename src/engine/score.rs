@@ -4,11 +4,11 @@
 //! before which no threshold can be crossed, without trying them.
 
 use super::Millis;
-use super::eval::{Env, NEVER, holds};
+use super::eval::{NEVER, holds};
 use super::person::Person;
 use super::playbook::meant::{Score, TermKind};
 use super::playbook::program::TermPlan;
-use super::profile::series;
+use super::profile::{series, values};
 
 /// Room for rounding when a bound is worked out, in points. Looking too early costs little; too late would be wrong.
 const SLACK: f64 = 1e-6;
@@ -66,7 +66,7 @@ impl ScoreNow {
                         exact = exact.clamp(-most, most);
                     }
                     self.slope(lifespan.bucket, occurrences as f64 * term.points as f64 / (1000 * buckets) as f64);
-                    TermNow { occurrences: Some(occurrences), points: exact as f64 / (1000 * buckets) as f64 }
+                    TermNow { occurrences: Some(occurrences), points: values::ratio(exact, 1000 * buckets as u64) }
                 }
                 (_, TermPlan { when: Some(when), .. }) => {
                     let (is, until) = holds(when, person);
@@ -123,6 +123,10 @@ impl ScoreNow {
             self.next_bucket()
         };
         next.min(self.attributes_until)
+    }
+
+    pub fn attributes_until(&self) -> Millis {
+        self.attributes_until
     }
 
     /// First time at which the score may be as low as `value`, attributes aside.

@@ -3,10 +3,21 @@
 //! Inputs are records, marks and the clock, nothing else; the same inputs in the same order give the same actions,
 //! byte for byte, whatever the batch sizes, restarts or snapshots between them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::playbook::program::Program;
-use super::{Action, Millis, Record};
+use super::evaluate::{Around, Evaluator, Hold};
+use super::event::{Reader, Scratch};
+use super::observe::Observer;
+use super::playbook::meant::Moment;
+use super::playbook::program::{CellId, Program};
+use super::profile::body::Body;
+use super::snapshot::Cut;
+use super::table::{Kind, ProfileId, Table};
+use super::{Action, Millis, Outgoing, Record};
+
+const MINUTE: Millis = 60_000;
+const HOUR: Millis = 3_600_000;
 
 /// What the worker's settings say about reading records.
 #[derive(Debug, Clone)]
@@ -82,77 +93,284 @@ pub struct Counts {
     pub distinct_evicted: u64,
     pub values_ignored: u64,
     pub traits_left_out: u64,
+    pub ids_forgotten: u64,
 }
 
 /// The state of one partition.
 pub struct Engine {
-    _private: (),
+    pub(super) program: Arc<Program>,
+    pub(super) options: Options,
+    pub(super) reader: Arc<Reader>,
+    pub(super) scratch: Scratch,
+    pub(super) table: Table,
+    /// Users to look at, by whole minute. An entry counts only if the profile's own time agrees.
+    timers: BTreeMap<Millis, Vec<ProfileId>>,
+    wave: Option<Wave>,
+    pub(super) clock: Option<Millis>,
+    pub(super) hold_back: Option<HoldBack>,
+    pub(super) horizon: Option<Millis>,
+    /// Record time of the partition's first record.
+    pub(super) history: Option<Millis>,
+    /// The clock at which a cell was added to a playbook already running; `None`: it was always there.
+    pub(super) added: Vec<Option<Millis>>,
+    pub(super) body: Body,
+    pub(super) other: Body,
+    pub(super) observer: Observer,
+    evaluator: Evaluator,
+    packed: Vec<u8>,
+    pub(super) counts: Counts,
+    pub(super) cut: Cut,
 }
 
-#[allow(unused_variables, clippy::ptr_arg)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HoldBack {
+    pub until: Millis,
+    pub resumed: bool,
+}
+
+/// A minute whose users are not all done: those left, the next one last.
+struct Wave {
+    left: Vec<ProfileId>,
+    cursor: Option<String>,
+}
+
 impl Engine {
     pub fn new(program: Arc<Program>, options: Options) -> Self {
-        todo!()
+        let reader = Reader::new(program.wanted.clone(), &options.unwrap, &options.placeholders);
+        let cells = program.cells.len();
+        let moments = program.playbook.moments.len();
+        Self {
+            options,
+            reader: Arc::new(reader),
+            scratch: Scratch::default(),
+            table: Table::default(),
+            timers: BTreeMap::new(),
+            wave: None,
+            clock: None,
+            hold_back: None,
+            horizon: None,
+            history: None,
+            added: vec![None; cells],
+            body: Body::new(cells),
+            other: Body::new(cells),
+            observer: Observer::default(),
+            evaluator: Evaluator::default(),
+            packed: Vec::new(),
+            counts: Counts::of(moments),
+            cut: Cut::default(),
+            program,
+        }
     }
+
     /// `None` before the first record.
     pub fn clock(&self) -> Option<Millis> {
-        todo!()
+        self.clock
     }
+
     /// The last user done in a minute (the clock's) that is not done yet.
     pub fn cursor(&self) -> Option<&str> {
-        todo!()
+        self.wave.as_ref()?.cursor.as_deref()
     }
+
     /// Does a record of this time need a fresh wall clock (`Mark::Horizon`) before it is stepped?
     /// True when it lies more than 1 h past the last horizon. The shell asks the clock at most once a minute.
     pub fn wants_horizon(&self, time: Millis) -> bool {
-        todo!()
+        self.horizon.is_none_or(|horizon| time > horizon.saturating_add(HOUR))
     }
+
     /// Steps one input; appends what is to be done. Emits at most about `room` messages before it says `Full`
-    /// (one record's own messages are never split).
+    /// (one user's and one record's own messages are never split).
     pub fn step(&mut self, input: Input<'_>, room: usize, actions: &mut Vec<Action>) -> Progress {
-        todo!()
+        let most = actions.len().saturating_add(room.max(1));
+        match input {
+            Input::Clock(time) | Input::Mark(Mark::IdleClock(time)) => self.advance(time, most, actions),
+            Input::Mark(Mark::Horizon(wall)) => {
+                self.horizon = Some(wall);
+                Progress::Done
+            }
+            Input::Mark(Mark::HoldBack { until, resumed }) => {
+                self.hold_back = Some(HoldBack { until, resumed });
+                Progress::Done
+            }
+            Input::Record(record) => {
+                let (time, is_ahead) = self.record_time(record.time);
+                if self.advance(time, most, actions) == Progress::Full {
+                    return Progress::Full;
+                }
+                self.counts.records += 1;
+                self.counts.clamped_records += u64::from(is_ahead);
+                self.history.get_or_insert(time);
+                self.apply(&record, time, actions);
+                Progress::Done
+            }
+        }
     }
+
+    /// A record time far ahead of the wall clock would move everybody's clock for good: it gives way to the clock.
+    fn record_time(&self, time: Millis) -> (Millis, bool) {
+        match self.horizon {
+            Some(wall) if time > wall.saturating_add(HOUR) => (self.clock.unwrap_or(wall), true),
+            _ => (time, false),
+        }
+    }
+
     /// During a restore: goes on inside minute `clock` after user `cursor`, as a committed position says. Everything a
     /// minute had sent before is taken as sent; what this appends must be dropped.
     pub fn resume(&mut self, clock: Millis, cursor: Option<&str>, actions: &mut Vec<Action>) {
-        todo!()
-    }
-    pub fn take_counts(&mut self) -> Counts {
-        todo!()
-    }
-    /// Profiles held and an estimate of their bytes.
-    pub fn size(&self) -> (usize, usize) {
-        todo!()
-    }
-    /// The earliest whole minute at which the clock alone would do something.
-    pub fn next_due(&self) -> Option<Millis> {
-        todo!()
+        let Some(cursor) = cursor else {
+            self.advance(clock, usize::MAX, actions);
+            return;
+        };
+        self.advance(clock - 1, usize::MAX, actions);
+        let mut wave = self.begin_minute(clock);
+        while let Some(next) = wave.left.pop_if(|next| self.table.profile(*next).id.as_str() <= cursor) {
+            self.evaluate_due(next, actions);
+        }
+        wave.cursor = Some(cursor.to_owned());
+        self.wave = (!wave.left.is_empty()).then_some(wave);
     }
 
-    /// Starts a cut at the present state, which must be a committed one. `full`: a base, else a delta of what changed
-    /// since the last cut began. From now on a profile about to change is serialised first.
-    pub fn begin_cut(&mut self, _full: bool) {
-        todo!()
+    /// Moves the clock: every whole minute up to `to`, in order, in each the users that are due, in byte order of ids.
+    fn advance(&mut self, to: Millis, most: usize, actions: &mut Vec<Action>) -> Progress {
+        let Some(clock) = self.clock else {
+            self.clock = Some(to);
+            return Progress::Done;
+        };
+        loop {
+            if let Some(mut wave) = self.wave.take() {
+                while let Some(next) = wave.left.pop() {
+                    if actions.len() >= most {
+                        wave.left.push(next);
+                        self.wave = Some(wave);
+                        return Progress::Full;
+                    }
+                    self.evaluate_due(next, actions);
+                    wave.cursor = Some(self.table.profile(next).id.to_string());
+                }
+            }
+            let Some((&minute, _)) = self.timers.first_key_value() else { break };
+            if minute > to {
+                break;
+            }
+            // A minute begins only with room for its first user: its position could not tell it from one that is done.
+            if actions.len() >= most {
+                return Progress::Full;
+            }
+            self.wave = Some(self.begin_minute(minute));
+        }
+        self.clock = Some(clock.max(to).max(self.clock.unwrap_or(to)));
+        Progress::Done
     }
-    /// Appends up to about `profiles` profiles of the cut to `block`. True when the cut is complete.
-    pub fn cut(&mut self, profiles: usize, block: &mut Vec<u8>) -> bool {
-        todo!()
+
+    fn begin_minute(&mut self, minute: Millis) -> Wave {
+        self.clock = self.clock.max(Some(minute));
+        let mut left = self.timers.remove(&minute).unwrap_or_default();
+        left.retain(|at| self.table.get(*at).is_some_and(|profile| profile.due == minute));
+        // Taken from the end: the first in order lies last.
+        left.sort_unstable_by(|a, b| self.table.profile(*b).id.cmp(&self.table.profile(*a).id));
+        left.dedup();
+        Wave { left, cursor: None }
     }
-    /// Gives up a cut; the next must be full.
-    pub fn abandon_cut(&mut self) {
-        todo!()
+
+    fn evaluate_due(&mut self, at: ProfileId, actions: &mut Vec<Action>) {
+        self.open(at);
+        self.evaluate(at, None, actions);
     }
-    /// Takes back one block of a cut. Blocks in order, a base's first, then each delta's.
-    pub fn load(&mut self, block: &[u8]) -> Result<(), Damage> {
-        todo!()
+
+    /// Opens a profile for work.
+    pub(super) fn open(&mut self, at: ProfileId) {
+        self.body.open(&self.table.profile(at).packed);
     }
-    /// After the last block: arms timers. Then records and marks from the cut's position on.
-    pub fn finish_load(&mut self) {
-        todo!()
+
+    /// Evaluates the user that is open, keeps what changed, and sets the timer.
+    pub(super) fn evaluate(&mut self, at: ProfileId, cause: Option<i64>, actions: &mut Vec<Action>) {
+        let clock = self.clock.expect("a record or a timer has set it");
+        let profile = self.table.profile(at);
+        let history = |moment: &Moment| history(&self.program, &self.added, self.history, moment);
+        let around =
+            Around { program: &self.program, user: &profile.id, clock, history: &history, hold: hold(self.hold_back, clock) };
+        let mut emit = |value: Vec<u8>| {
+            actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));
+        };
+        let until = self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit);
+        self.keep(at);
+        self.arm(at, until.max(clock + 1));
+    }
+
+    /// Stores the profile that is open.
+    pub(super) fn keep(&mut self, at: ProfileId) {
+        if self.body.changed() {
+            self.packed.clear();
+            self.body.pack(&mut self.packed);
+            if *self.table.profile(at).packed != *self.packed {
+                self.touch(at);
+                self.table.set_packed(at, &self.packed);
+            }
+        }
+    }
+
+    /// Sets the timer to the first whole minute from `time` on.
+    pub(super) fn arm(&mut self, at: ProfileId, time: Millis) {
+        let due = if time > Millis::MAX - MINUTE { Millis::MAX } else { (time + MINUTE - 1).div_euclid(MINUTE) * MINUTE };
+        let profile = self.table.profile_mut(at);
+        if std::mem::replace(&mut profile.due, due) != due && due != Millis::MAX {
+            self.timers.entry(due).or_default().push(at);
+        }
+    }
+
+    pub fn take_counts(&mut self) -> Counts {
+        let refused = std::mem::take(&mut self.observer.refused);
+        self.counts.distinct_evicted += refused.distinct;
+        self.counts.values_ignored += refused.values;
+        let moments = self.counts.fired.len();
+        std::mem::replace(&mut self.counts, Counts::of(moments))
+    }
+
+    /// Profiles held and an estimate of their bytes.
+    pub fn size(&self) -> (usize, usize) {
+        (self.table.len(), self.table.bytes())
+    }
+
+    /// The earliest whole minute at which the clock alone would do something.
+    pub fn next_due(&self) -> Option<Millis> {
+        let unfinished = self.wave.as_ref().and(self.clock);
+        unfinished.or_else(|| self.timers.first_key_value().map(|(minute, _)| *minute))
+    }
+
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// A user's profile, opened apart, for those who explain.
+    pub fn find_user(&self, user: &str) -> Option<Body> {
+        let at = self.table.find(Kind::User, user)?;
+        let mut body = Body::new(self.program.cells.len());
+        body.open(&self.table.profile(at).packed);
+        Some(body)
+    }
+
+    /// Since when there is history for a moment.
+    pub fn history_of(&self, moment: &Moment) -> Option<Millis> {
+        history(&self.program, &self.added, self.history, moment)
     }
 }
 
-/// A snapshot block that does not read: what was wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("damaged snapshot block: {0}")]
-pub struct Damage(pub String);
+fn history(program: &Program, added: &[Option<Millis>], first: Option<Millis>, moment: &Moment) -> Option<Millis> {
+    let rests = moment.rests_on.iter().flat_map(|s| &program.signals[*s].cells);
+    rests.filter_map(|cell: &CellId| added[usize::from(*cell)]).max().max(first)
+}
+
+fn hold(hold_back: Option<HoldBack>, clock: Millis) -> Hold {
+    match hold_back {
+        Some(HoldBack { until, resumed }) if clock < until => {
+            Hold::Back { minute: (until + MINUTE - 1).div_euclid(MINUTE) * MINUTE, resumed }
+        }
+        _ => Hold::Open,
+    }
+}
+
+impl Counts {
+    fn of(moments: usize) -> Self {
+        Self { fired: vec![0; moments], ended: vec![0; moments], ..Self::default() }
+    }
+}

@@ -55,6 +55,10 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A value whose JSON was taken from a checked message before.
+    pub fn from_json(text: &'a str) -> Self {
+        Scanner::new(text, 0).value(0).map_or(Self::Null, |span| Self::of(text, span))
+    }
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
@@ -111,6 +115,13 @@ impl<'a> Object<'a> {
             Span::ABSENT => Value::of(self.under, last_member(self.under, key)),
             span => Value::of(self.over, span),
         }
+    }
+    pub fn has(self, key: &str) -> bool {
+        [self.over, self.under].into_iter().any(|raw| Members::new(raw).any(|(name, _)| name == key))
+    }
+    /// Its JSON; of two laid over each other, the upper one's.
+    pub fn raw(self) -> &'a str {
+        self.over
     }
     /// Different keys.
     pub fn len(self) -> usize {

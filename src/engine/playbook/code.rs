@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::meant::{Arith, Compare, Convert, Expr, Millis, Path, Root, SignalQuery, TextTest};
-use super::program::{Cell, CellId, cell_of};
+use super::program::{Cell, CellId, Map, cell_of};
+use crate::engine::event::{Slot, Wanted};
 
 pub type NodeId = u16;
 
@@ -26,7 +25,7 @@ pub enum Node {
     DurationOf(NodeId),
     List(Box<[NodeId]>),
     /// A place in the event at hand.
-    Event(Path),
+    Event(Slot),
     /// A value the profile keeps.
     Kept(CellId),
     Has(NodeId),
@@ -63,9 +62,9 @@ pub enum Node {
 #[derive(Clone, Copy)]
 pub enum Scope<'a> {
     /// In a signal's `where`: the event.
-    Event,
+    Event(&'a Wanted),
     /// In scores and moments: what is remembered.
-    State(&'a HashMap<Cell, CellId>),
+    State(&'a Map<Cell, CellId>),
 }
 
 impl Code {
@@ -135,7 +134,7 @@ impl Compiler<'_> {
 
     fn path(&self, path: &Path) -> Node {
         match self.scope {
-            Scope::Event => Node::Event(path.clone()),
+            Scope::Event(wanted) => wanted.slot(path).map_or(Node::Null, Node::Event),
             Scope::State(_) if path.root == Root::GroupId => Node::Account,
             Scope::State(_) => self.cell(&Cell::Kept(path.clone())).map_or(Node::Null, Node::Kept),
         }

@@ -3,6 +3,7 @@
 #[allow(dead_code)] // warnings are next
 mod check;
 mod expression;
+pub mod code;
 pub mod meant;
 pub mod mistake;
 pub mod pattern;
@@ -10,7 +11,7 @@ pub mod program;
 #[allow(dead_code, unused_imports)] // tests are next
 mod written;
 
-use meant::Playbook;
+use meant::{Millis, Playbook};
 use mistake::Mistake;
 
 /// What came of reading a playbook: data and all mistakes, never the first error alone.
@@ -33,6 +34,11 @@ pub fn read(text: &str, file: &str) -> Reading {
     mistakes.dedup();
     let is_right = !mistakes.iter().any(Mistake::is_error);
     Reading { file: file.to_string(), playbook: playbook.filter(|_| is_right), mistakes }
+}
+
+/// A duration as playbooks write it, in milliseconds; `None` for any other text.
+pub fn duration(text: &str) -> Option<Millis> {
+    check::duration::parse(text).map(|duration| duration.length)
 }
 
 impl Reading {

@@ -5,15 +5,20 @@
 
 use std::hash::Hash as _;
 
-use hashbrown::{HashMap, HashSet};
+use foldhash::fast::FixedState;
 
 use super::code::{Code, Scope};
+use crate::engine::event::{Slot, Wanted};
 use super::meant::{
     Call, Expr, Millis, Path, Playbook, Root, Signal, SignalKind, SignalQuery, TermKind, Window,
 };
 
 /// Milliseconds in a UTC day: the bucket of `days`.
 pub const DAY: Millis = 86_400_000;
+
+/// Maps and sets that are the same in every process. They are looked up in, never walked.
+pub type Map<K, V> = hashbrown::HashMap<K, V, FixedState>;
+pub type Set<K> = hashbrown::HashSet<K, FixedState>;
 
 /// Number of a cell.
 pub type CellId = u16;
@@ -65,14 +70,23 @@ pub enum Cell {
 #[derive(Debug)]
 pub struct SignalPlan {
     pub filter: Option<Code>,
-    pub value: Option<Path>,
-    pub distinct: Option<Path>,
+    pub value: Option<Slot>,
+    pub distinct: Option<Slot>,
     /// Cells that an occurrence adds to.
     pub cells: Vec<CellId>,
     /// Streaks that an arrival of this signal starts anew.
     pub resets: Vec<CellId>,
     /// Sequences it is a step of, with its step numbers there, the last first.
     pub steps: Vec<(usize, Vec<usize>)>,
+}
+
+/// A cell that keeps a value, or the presence of a key.
+#[derive(Debug)]
+pub struct KeptPlan {
+    pub cell: CellId,
+    pub root: Root,
+    pub slot: Slot,
+    pub is_presence: bool,
 }
 
 #[derive(Debug)]
@@ -93,19 +107,27 @@ pub struct Program {
     pub playbook: Playbook,
     pub cells: Vec<Cell>,
     pub fingerprints: Vec<u64>,
-    ids: HashMap<Cell, CellId>,
+    ids: Map<Cell, CellId>,
     pub signals: Vec<SignalPlan>,
     /// By call type: plain signals without event names.
     pub by_call: [Vec<u16>; 6],
     /// By folded event name.
-    pub by_event: HashMap<String, Vec<u16>>,
+    pub by_event: Map<String, Vec<u16>>,
     pub terms: Vec<Vec<TermPlan>>,
     pub moments: Vec<MomentPlan>,
+    pub score_cells: Vec<CellId>,
+    pub moment_cells: Vec<CellId>,
+    pub score_names: Vec<ScoreNames>,
+    pub moment_names: Vec<MomentNames>,
+    /// Whether an identify has something to say of everybody: a segment, or a moment's trait.
+    pub says_something: bool,
     /// Cells of each output trait's paths, in order.
     pub traits: Vec<Vec<CellId>>,
-    /// Paths the reader of events must bring, sorted.
-    pub event_paths: Vec<Path>,
-    pub free_mail: HashSet<String>,
+    /// What is read of each event.
+    pub wanted: Wanted,
+    /// Where each cell that keeps a value gets it.
+    pub kept: Vec<KeptPlan>,
+    pub free_mail: Set<String>,
     /// The first 12 hex digits of the fingerprint.
     pub short: String,
 }
@@ -113,7 +135,7 @@ pub struct Program {
 impl Program {
     pub fn compile(playbook: Playbook) -> Self {
         let cells = Needs::of(&playbook).cells();
-        let ids: HashMap<Cell, CellId> = cells.iter().enumerate().map(|(i, c)| (c.clone(), i as CellId)).collect();
+        let ids: Map<Cell, CellId> = cells.iter().enumerate().map(|(i, c)| (c.clone(), i as CellId)).collect();
         let fingerprints = cells.iter().map(|cell| fingerprint(&playbook, cell)).collect();
         let state = |e: &Expr| Code::compile(e, Scope::State(&ids));
         let terms = playbook.scores.iter().map(|score| {
@@ -131,14 +153,28 @@ impl Program {
             .map(|t| t.paths.iter().map(|p| ids[&Cell::Kept(p.clone())]).collect())
             .collect();
         let (by_call, by_event) = routes(&playbook);
-        let signals = (0..playbook.signals.len()).map(|s| signal_plan(&playbook, s, &cells)).collect();
-        let event_paths = event_paths(&playbook, &cells);
+        let wanted = Wanted::new(&event_paths(&playbook, &cells));
+        let kept = kept_plans(&cells, &wanted);
+        let signals = (0..playbook.signals.len()).map(|s| signal_plan(&playbook, s, &cells, &wanted)).collect();
         let free_mail = FREE_MAIL.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
             .map(str::to_owned).chain(playbook.free_mail.iter().cloned()).collect();
+        let score_cells = cells_of(&cells, playbook.scores.len(), Cell::Score);
+        let moment_cells = cells_of(&cells, playbook.moments.len(), Cell::Moment);
+        let score_names = playbook.scores.iter().map(|s| ScoreNames::new(&s.name)).collect();
+        let moment_names = playbook.moments.iter().map(|m| MomentNames::new(&m.name)).collect();
+        let says_something = !playbook.scores.is_empty() || playbook.moments.iter().any(|m| m.in_traits && m.enabled);
         let short = playbook.fingerprint.chars().take(12).collect();
         Self {
-            playbook, cells, fingerprints, ids, signals, by_call, by_event, terms, moments, traits, event_paths,
-            free_mail, short,
+            playbook, cells, fingerprints, ids, signals, by_call, by_event, terms, moments, traits, wanted, kept,
+            score_cells, moment_cells, score_names, moment_names, says_something, free_mail, short,
+        }
+    }
+
+    /// How many steps a sequence has.
+    pub fn steps(&self, signal: usize) -> usize {
+        match &self.playbook.signals[signal].kind {
+            SignalKind::Sequence { steps, .. } => steps.len(),
+            SignalKind::Plain { .. } => 0,
         }
     }
 
@@ -164,9 +200,9 @@ pub fn widest(cells: &[Cell], signal: usize, window: Window) -> Window {
     }).next().unwrap_or(window)
 }
 
-fn routes(playbook: &Playbook) -> ([Vec<u16>; 6], HashMap<String, Vec<u16>>) {
+fn routes(playbook: &Playbook) -> ([Vec<u16>; 6], Map<String, Vec<u16>>) {
     let mut by_call: [Vec<u16>; 6] = Default::default();
-    let mut by_event: HashMap<String, Vec<u16>> = HashMap::new();
+    let mut by_event: Map<String, Vec<u16>> = Map::default();
     for (i, signal) in playbook.signals.iter().enumerate() {
         let SignalKind::Plain { calls, events, .. } = &signal.kind else { continue };
         if events.is_empty() {
@@ -186,13 +222,14 @@ fn routes(playbook: &Playbook) -> ([Vec<u16>; 6], HashMap<String, Vec<u16>>) {
     (by_call, by_event)
 }
 
-fn signal_plan(playbook: &Playbook, s: usize, cells: &[Cell]) -> SignalPlan {
+fn signal_plan(playbook: &Playbook, s: usize, cells: &[Cell], wanted: &Wanted) -> SignalPlan {
     let ids = |test: &dyn Fn(&Cell) -> bool| -> Vec<CellId> {
         (0..cells.len()).filter(|i| test(&cells[*i])).map(|i| i as CellId).collect()
     };
     let (filter, value, distinct) = match &playbook.signals[s].kind {
         SignalKind::Plain { filter, value, distinct, .. } => {
-            (filter.as_ref().map(|f| Code::compile(f, Scope::Event)), value.clone(), distinct.clone())
+            let slot = |path: &Option<Path>| path.as_ref().and_then(|path| wanted.slot(path));
+            (filter.as_ref().map(|f| Code::compile(f, Scope::Event(wanted))), slot(value), slot(distinct))
         }
         SignalKind::Sequence { .. } => (None, None, None),
     };
@@ -221,6 +258,7 @@ fn signal_plan(playbook: &Playbook, s: usize, cells: &[Cell]) -> SignalPlan {
 fn event_paths(playbook: &Playbook, cells: &[Cell]) -> Vec<Path> {
     let mut paths: Vec<Path> = cells.iter().filter_map(|c| match c {
         Cell::Kept(p) => Some(p.clone()),
+        Cell::Present(root, key) => Some(Path { root: *root, keys: vec![key.clone()] }),
         _ => None,
     }).collect();
     for signal in &playbook.signals {
@@ -233,6 +271,18 @@ fn event_paths(playbook: &Playbook, cells: &[Cell]) -> Vec<Path> {
     paths.sort();
     paths.dedup();
     paths
+}
+
+fn kept_plans(cells: &[Cell], wanted: &Wanted) -> Vec<KeptPlan> {
+    let plan = |(id, cell): (usize, &Cell)| {
+        let (path, is_presence) = match cell {
+            Cell::Kept(path) => (path.clone(), false),
+            Cell::Present(root, key) => (Path { root: *root, keys: vec![key.clone()] }, true),
+            _ => return None,
+        };
+        Some(KeptPlan { cell: id as CellId, root: path.root, slot: wanted.slot(&path)?, is_presence })
+    };
+    cells.iter().enumerate().filter_map(plan).collect()
 }
 
 /// What the expressions of a playbook ask to be remembered.
@@ -399,4 +449,39 @@ fn meaning(playbook: &Playbook, s: usize) -> String {
             format!("sequence {within} {steps:?}")
         }
     }
+}
+
+/// Names as they go out, made once.
+#[derive(Debug)]
+pub struct ScoreNames {
+    pub segment: String,
+    pub score: String,
+    pub signals: String,
+}
+
+#[derive(Debug)]
+pub struct MomentNames {
+    pub event: String,
+    pub ended: String,
+    pub at: String,
+}
+
+impl ScoreNames {
+    pub fn new(name: &str) -> Self {
+        Self { segment: format!("mk_{name}_segment"), score: format!("mk_{name}_score"), signals: format!("mk_{name}_signals") }
+    }
+}
+
+impl MomentNames {
+    pub fn new(name: &str) -> Self {
+        Self { event: format!("mk_{name}"), ended: format!("mk_{name}_ended"), at: format!("mk_{name}_at") }
+    }
+}
+
+/// Cells by score and by moment.
+fn cells_of(program_cells: &[Cell], count: usize, of: impl Fn(usize) -> Cell) -> Vec<u16> {
+    (0..count).map(|i| {
+        let wanted = of(i);
+        program_cells.iter().position(|cell| *cell == wanted).expect("every score and moment has a cell") as u16
+    }).collect()
 }

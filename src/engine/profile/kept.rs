@@ -39,3 +39,8 @@ pub fn read(payload: Option<&[u8]>) -> Value<'_> {
         _ => Value::Null,
     }
 }
+
+/// Whether a payload is a text's.
+pub fn is_text(payload: &[u8]) -> bool {
+    payload.first() == Some(&b's')
+}

@@ -83,8 +83,9 @@ pub fn next_change(payload: Option<&[u8]>, window: Window, clock: Millis) -> Mil
 /// `numerator / denominator` as the nearest 64-bit float, ties to even: rounded once.
 pub fn ratio(numerator: i128, denominator: u64) -> f64 {
     let n = numerator.unsigned_abs();
-    if n == 0 {
-        return 0.0;
+    if n < 1 << 53 && denominator < 1 << 53 {
+        // Both are exact as floats, and the division rounds once.
+        return numerator as f64 / denominator as f64;
     }
     // With all 128 bits in use the quotient has at least 64; a bit for the rest is far below the 53 that count.
     let up = n.leading_zeros();

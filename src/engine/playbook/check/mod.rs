@@ -2,7 +2,7 @@
 //! is wrong comes back together; nothing here stops at the first mistake.
 
 mod calls;
-mod duration;
+pub mod duration;
 mod expression;
 mod moments;
 mod names;

@@ -1,0 +1,377 @@
+//! One evaluation of one user at one clock: scores, then each moment's step, then what goes out, then when to look again.
+
+use std::borrow::Cow;
+
+use super::eval::{NEVER, holds};
+use super::message::{self, Field, FieldValue, Identity, What};
+use super::person::Person;
+use super::playbook::meant::{Moment, Playbook};
+use super::playbook::program::{EMAIL, MESSAGES, MomentPlan, Program, SENT};
+use super::profile::body::Body;
+use super::profile::outbox::{MomentState, ScoreState, Sent};
+use super::profile::{kept, numbers, varint};
+use super::event::{Value, time};
+use super::score::ScoreNow;
+use super::{Counts, Millis};
+
+/// What an evaluation must know beside the profile.
+pub struct Around<'a> {
+    pub program: &'a Program,
+    pub user: &'a str,
+    pub clock: Millis,
+    /// Since when there is history, by moment.
+    pub history: &'a dyn Fn(&Moment) -> Option<Millis>,
+    pub hold: Hold,
+}
+
+/// Whether something may be sent at this clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    Open,
+    /// Until this whole minute. `resumed`: what fires is sent then, if still on.
+    Back { minute: Millis, resumed: bool },
+}
+
+/// What a moment did in its step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Stayed,
+    Fired,
+    Ended,
+    /// It fired while held back after a resume, and is still on.
+    Late,
+}
+
+/// Room used again for every evaluation.
+#[derive(Debug, Default)]
+pub struct Evaluator {
+    scores: Vec<ScoreNow>,
+    steps: Vec<(Step, MomentState)>,
+    messages: u64,
+}
+
+impl Evaluator {
+    /// Evaluates the profile that is open. Messages go to `emit`. Returns the first time at which anything may change.
+    pub fn evaluate(
+        &mut self,
+        body: &mut Body,
+        around: &Around<'_>,
+        counts: &mut Counts,
+        emit: &mut dyn FnMut(Vec<u8>),
+    ) -> Millis {
+        let program = around.program;
+        self.messages = numbers::unsigned(body.get(MESSAGES)).unwrap_or(0);
+        let sent_before = self.messages;
+        self.work_out_scores(body, program, around.clock);
+        let mut until = self.step_moments(body, around, counts);
+        until = until.min(self.identify(body, around, counts, emit));
+        for (i, moment) in program.playbook.moments.iter().enumerate() {
+            self.track(i, moment, around, counts, emit);
+        }
+        if self.messages != sent_before {
+            body.set(MESSAGES, |out| varint::put(out, self.messages));
+        }
+        until
+    }
+
+    /// The scores of the last evaluation, by number.
+    pub fn scores(&self) -> &[ScoreNow] {
+        &self.scores
+    }
+
+    fn work_out_scores(&mut self, body: &mut Body, program: &Program, clock: Millis) {
+        let playbook = &program.playbook;
+        self.scores.resize_with(playbook.scores.len(), ScoreNow::default);
+        for &i in &playbook.score_order {
+            let cell = program.score_cells[i];
+            let held = ScoreState::read(body.get(cell));
+            let mut now = std::mem::take(&mut self.scores[i]);
+            let person = Person { program, body, clock, scores: &self.scores };
+            now.work_out(&playbook.scores[i], &program.terms[i], &person, held.segment);
+            if held.segment != Some(now.segment) {
+                body.set(cell, |out| ScoreState { segment: Some(now.segment), ..held }.write(out));
+            }
+            self.scores[i] = now;
+        }
+    }
+
+    fn step_moments(&mut self, body: &mut Body, around: &Around<'_>, counts: &mut Counts) -> Millis {
+        self.steps.clear();
+        let mut until = NEVER;
+        for (i, moment) in around.program.playbook.moments.iter().enumerate() {
+            let cell = around.program.moment_cells[i];
+            let before = MomentState::read(body.get(cell));
+            let mut state = before;
+            let person = Person { program: around.program, body, clock: around.clock, scores: &self.scores };
+            let (step, next) = step(i, moment, &mut state, &person, around);
+            until = until.min(next);
+            match step {
+                Step::Fired if moment.enabled => counts.fired[i] += 1,
+                Step::Ended if moment.enabled => counts.ended[i] += 1,
+                _ => {}
+            }
+            if state != before {
+                body.set(cell, |out| state.write(out));
+            }
+            self.steps.push((step, state));
+        }
+        until
+    }
+
+    /// Sends the profile if it must be. Returns when a score that drifts would make it so.
+    fn identify(
+        &mut self,
+        body: &mut Body,
+        around: &Around<'_>,
+        counts: &mut Counts,
+        emit: &mut dyn FnMut(Vec<u8>),
+    ) -> Millis {
+        let program = around.program;
+        let sent = Sent::read(body.get(SENT));
+        let (hash, values) = self.fingerprint(body, program);
+        let differs = match &sent {
+            // What was never sent and has nothing to say stays unsaid.
+            None => program.says_something || values.contains(&true),
+            Some(sent) => sent.hash != hash,
+        };
+        let drift = if differs { NEVER } else { self.drift(body, around, sent.as_ref()) };
+        if !differs && drift > around.clock {
+            return drift;
+        }
+        if let Hold::Back { minute, .. } = around.hold {
+            counts.held_back += 1;
+            return minute;
+        }
+        let mut fields = self.fields(body, program, sent.as_ref());
+        let (message, left_out) = message::write(What::Identify, self.identity(around), &mut fields);
+        drop(fields);
+        counts.traits_left_out += left_out;
+        counts.identifies += 1;
+        self.messages += 1;
+        emit(message);
+        self.remember(body, program, Sent { at: around.clock, hash, values });
+        let now = Sent::read(body.get(SENT));
+        self.drift(body, around, now.as_ref())
+    }
+
+    fn remember(&self, body: &mut Body, program: &Program, sent: Sent) {
+        body.set(SENT, |out| sent.write(out));
+        for (i, score) in program.playbook.scores.iter().enumerate() {
+            if score.publish_score {
+                let state = ScoreState { segment: Some(self.scores[i].segment), sent: Some(self.scores[i].hundredths()) };
+                if ScoreState::read(body.get(program.score_cells[i])) != state {
+                    body.set(program.score_cells[i], |out| state.write(out));
+                }
+            }
+        }
+    }
+
+    /// First time at which a published score is far enough from what was sent; the clock if it is now.
+    fn drift(&self, body: &Body, around: &Around<'_>, sent: Option<&Sent>) -> Millis {
+        let Some(sent) = sent else { return NEVER };
+        let playbook = &around.program.playbook;
+        let may = sent.at.saturating_add(playbook.min_interval);
+        let of = |(i, score): (usize, &super::playbook::meant::Score)| {
+            let now = &self.scores[i];
+            let last = ScoreState::read(body.get(around.program.score_cells[i])).sent;
+            let Some(last) = last.filter(|_| score.publish_score && now.segment > 0) else { return NEVER };
+            let due = if now.hundredths().abs_diff(last) >= score.min_delta {
+                around.clock
+            } else {
+                // Where rounding to hundredths turns to the ones that count.
+                let (last, delta) = (f64::from(last), f64::from(score.min_delta));
+                now.falls_to((last - delta + 0.5) / 100.0).min(now.rises_to((last + delta - 0.5) / 100.0)).min(now.attributes_until())
+            };
+            if due == NEVER { NEVER } else { due.max(may) }
+        };
+        playbook.scores.iter().enumerate().map(of).min().unwrap_or(NEVER)
+    }
+
+    /// Of all that makes an identify due when it differs, and which traits have a value.
+    fn fingerprint(&self, body: &Body, program: &Program) -> (u64, Vec<bool>) {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        let mut values = Vec::with_capacity(1 + program.traits.len());
+        let mut part = |payload: Option<&[u8]>| {
+            hash.update(&(payload.map_or(u64::MAX, |p| p.len() as u64)).to_le_bytes());
+            hash.update(payload.unwrap_or_default());
+            values.push(payload.is_some());
+        };
+        part(body.get(EMAIL).filter(|payload| kept::is_text(payload)));
+        for cells in &program.traits {
+            part(scalar(body, cells));
+        }
+        for now in &self.scores {
+            hash.update(&[now.segment]);
+        }
+        for (moment, (_, state)) in program.playbook.moments.iter().zip(&self.steps) {
+            if moment.in_traits && moment.enabled {
+                hash.update(&[u8::from(state.on)]);
+                hash.update(&state.fired.unwrap_or(NEVER).to_le_bytes());
+            }
+        }
+        (hash.digest(), values)
+    }
+
+    /// The traits of an identify, in order.
+    fn fields<'b>(&self, body: &'b Body, program: &'b Program, sent: Option<&Sent>) -> Vec<Field<'b>> {
+        let mut fields = Vec::new();
+        let was_sent = |i: usize| sent.is_some_and(|sent| sent.values.get(i) == Some(&true));
+        let names = std::iter::once("email").chain(program.playbook.traits.iter().map(|t| t.name.as_str()));
+        for (i, name) in names.enumerate() {
+            let payload = match i {
+                0 => body.get(EMAIL).filter(|payload| kept::is_text(payload)),
+                _ => scalar(body, &program.traits[i - 1]),
+            };
+            match payload.and_then(|payload| FieldValue::scalar(kept::read(Some(payload)))) {
+                Some(value) => fields.push(Field { name, value }),
+                None if was_sent(i) => fields.push(Field { name, value: FieldValue::Null }),
+                None => {}
+            }
+        }
+        for (i, score) in program.playbook.scores.iter().enumerate() {
+            let (now, names) = (&self.scores[i], &program.score_names[i]);
+            let segment = &score.segments[usize::from(now.segment)].name;
+            fields.push(Field { name: &names.segment, value: FieldValue::Text(Cow::Borrowed(segment)) });
+            if score.publish_score {
+                fields.push(Field { name: &names.score, value: FieldValue::Text(decimals(now.hundredths())) });
+            }
+            if score.publish_signals {
+                let reasons = now.reasons(score).join("; ").chars().take(SIGNALS_CHARS_MAX).collect::<String>();
+                fields.push(Field { name: &names.signals, value: FieldValue::Text(reasons.into()) });
+            }
+        }
+        for (i, (_, state)) in self.steps.iter().enumerate() {
+            let moment = &program.playbook.moments[i];
+            if moment.in_traits && moment.enabled {
+                let names = &program.moment_names[i];
+                fields.push(Field { name: &names.event, value: FieldValue::Bool(state.on) });
+                if let Some(fired) = state.fired {
+                    fields.push(Field { name: &names.at, value: FieldValue::Text(time::format(fired).into()) });
+                }
+            }
+        }
+        fields
+    }
+
+    fn track(
+        &mut self,
+        i: usize,
+        moment: &Moment,
+        around: &Around<'_>,
+        counts: &mut Counts,
+        emit: &mut dyn FnMut(Vec<u8>),
+    ) {
+        let (step, _) = self.steps[i];
+        let names = &around.program.moment_names[i];
+        let event = match step {
+            Step::Fired | Step::Late => &names.event,
+            Step::Ended if moment.ended => &names.ended,
+            Step::Ended | Step::Stayed => return,
+        };
+        if !moment.enabled {
+            return;
+        }
+        if around.hold != Hold::Open {
+            counts.held_back += 1;
+            return;
+        }
+        let mut fields = self.properties(moment, &around.program.playbook);
+        fields.push(Field { name: "playbook", value: FieldValue::Text(around.program.short.as_str().into()) });
+        if step == Step::Late {
+            fields.push(Field { name: "late", value: FieldValue::Bool(true) });
+        }
+        let (message, left_out) = message::write(What::Track(event), self.identity(around), &mut fields);
+        counts.traits_left_out += left_out;
+        self.messages += 1;
+        emit(message);
+    }
+
+    fn properties<'b>(&self, moment: &Moment, playbook: &'b Playbook) -> Vec<Field<'b>> {
+        let Some(i) = moment.score else { return Vec::new() };
+        let (score, now) = (&playbook.scores[i], &self.scores[i]);
+        let segment = &score.segments[usize::from(now.segment)].name;
+        vec![
+            Field { name: "score", value: FieldValue::Text(decimals(now.hundredths())) },
+            Field { name: "segment", value: FieldValue::Text(segment.as_str().into()) },
+            Field { name: "signals", value: FieldValue::Texts(now.reasons(score)) },
+        ]
+    }
+
+    fn identity<'b>(&self, around: &Around<'b>) -> Identity<'b> {
+        Identity {
+            user: around.user,
+            at: around.clock,
+            playbook: &around.program.playbook.fingerprint,
+            before: self.messages,
+        }
+    }
+}
+
+const SIGNALS_CHARS_MAX: usize = 1_024;
+
+fn decimals(hundredths: u32) -> Cow<'static, str> {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100).into()
+}
+
+/// The payload at the first of the paths that holds a scalar.
+fn scalar<'a>(body: &'a Body, cells: &[u16]) -> Option<&'a [u8]> {
+    cells.iter().filter_map(|cell| body.get(*cell)).find(|payload| {
+        matches!(kept::read(Some(payload)), Value::Bool(_) | Value::Number(_) | Value::Text(_))
+    })
+}
+
+/// At most one step of a moment, and the first time at which it may take one.
+fn step(i: usize, moment: &Moment, state: &mut MomentState, person: &Person<'_>, around: &Around<'_>) -> (Step, Millis) {
+    let clock = around.clock;
+    let plan = &around.program.moments[i];
+    let (when, when_until) = holds(&plan.when, person);
+    // A run is only worth remembering where something counts from its start.
+    state.since = if when && moment.hold > 0 { state.since.or(Some(clock)) } else { None };
+    if !state.on {
+        if !when {
+            return (Step::Stayed, when_until);
+        }
+        let held = state.since.map_or(clock, |since| since + moment.hold);
+        let cooled = state.fired.map_or(clock, |fired| fired.saturating_add(moment.cooldown));
+        let known = match moment.needs_history {
+            Some(needs) => (around.history)(moment).map_or(clock, |since| since.saturating_add(needs)),
+            None => clock,
+        };
+        let due = held.max(cooled).max(known);
+        if due > clock {
+            return (Step::Stayed, due.min(when_until));
+        }
+        state.on = true;
+        state.fired = Some(clock);
+        state.unsent = matches!(around.hold, Hold::Back { resumed: true, .. });
+        let left = until(plan, person, when, when_until);
+        return (Step::Fired, if left.0 { clock + 1 } else { left.1 }.min(run_until(moment, when_until)));
+    }
+    let (leaves, until) = until(plan, person, when, when_until);
+    let next = until.min(run_until(moment, when_until));
+    if leaves {
+        state.on = false;
+        state.unsent = false;
+        // The next step may fire it again at once.
+        return (Step::Ended, if when { clock + 1 } else { when_until });
+    }
+    if let Hold::Back { minute, .. } = around.hold {
+        return (Step::Stayed, if state.unsent { next.min(minute) } else { next });
+    }
+    if std::mem::take(&mut state.unsent) {
+        return (Step::Late, next);
+    }
+    (Step::Stayed, next)
+}
+
+/// While a moment is on, a change of its condition matters only where a run is counted.
+fn run_until(moment: &Moment, when_until: Millis) -> Millis {
+    if moment.hold > 0 { when_until } else { NEVER }
+}
+
+fn until(plan: &MomentPlan, person: &Person<'_>, when: bool, when_until: Millis) -> (bool, Millis) {
+    match &plan.until {
+        Some(until) => holds(until, person),
+        None => (!when, when_until),
+    }
+}
