@@ -53,7 +53,14 @@ impl Engine {
         partitions > 1 && theirs != self.options.partition
     }
 
-    fn apply_event(&mut self, mut event: Event<'_>, offset: i64, record_time: Millis, arrival: u64, actions: &mut Vec<Action>) {
+    fn apply_event(
+        &mut self,
+        mut event: Event<'_>,
+        offset: i64,
+        record_time: Millis,
+        arrival: u64,
+        actions: &mut Vec<Action>,
+    ) {
         let clock = self.clock.expect("the record has set it");
         let linked = event.anonymous_id.as_deref().and_then(|anonymous| self.table.linked(anonymous));
         let found = match (&event.user_id, &event.anonymous_id) {
@@ -117,7 +124,9 @@ impl Engine {
             self.absorb(at, Kind::Anonymous, anonymous);
             self.link(anonymous, at);
         }
-        if event.call == Call::Alias && let Some(previous) = &event.previous_id {
+        if event.call == Call::Alias
+            && let Some(previous) = &event.previous_id
+        {
             self.absorb(at, Kind::User, previous);
             self.absorb(at, Kind::Anonymous, previous);
             self.link(previous, at);

@@ -176,7 +176,9 @@ pub fn eval<'a, E: Env + ?Sized>(code: &'a Code, node: NodeId, env: &'a E) -> Ti
         Node::MatchesDynamic(a, b) => {
             let (a, b, until) = both(*a, *b);
             let holds = match (a.text(), b.text()) {
-                (Some(a), Some(pattern)) => super::playbook::pattern::compile(&pattern).is_ok_and(|regex| regex.is_match(&a)),
+                (Some(a), Some(pattern)) => {
+                    super::playbook::pattern::compile(&pattern).is_ok_and(|regex| regex.is_match(&a))
+                }
                 _ => false,
             };
             bool(holds, until)

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::eval::{NEVER, holds};
+use super::event::{Value, time};
 use super::message::{self, Field, FieldValue, Identity, What};
 use super::person::Person;
 use super::playbook::meant::{Moment, Playbook};
@@ -10,7 +11,6 @@ use super::playbook::program::{EMAIL, MESSAGES, MomentPlan, Program, SENT};
 use super::profile::body::Body;
 use super::profile::outbox::{MomentState, ScoreState, Sent};
 use super::profile::{kept, numbers, varint};
-use super::event::{Value, time};
 use super::score::ScoreNow;
 use super::{Counts, Millis};
 
@@ -29,7 +29,10 @@ pub struct Around<'a> {
 pub enum Hold {
     Open,
     /// Until this whole minute. `resumed`: what fires is sent then, if still on.
-    Back { minute: Millis, resumed: bool },
+    Back {
+        minute: Millis,
+        resumed: bool,
+    },
 }
 
 /// What a moment did in its step.
@@ -158,7 +161,8 @@ impl Evaluator {
         body.set(SENT, |out| sent.write(out));
         for (i, score) in program.playbook.scores.iter().enumerate() {
             if score.publish_score {
-                let state = ScoreState { segment: Some(self.scores[i].segment), sent: Some(self.scores[i].hundredths()) };
+                let state =
+                    ScoreState { segment: Some(self.scores[i].segment), sent: Some(self.scores[i].hundredths()) };
                 if ScoreState::read(body.get(program.score_cells[i])) != state {
                     body.set(program.score_cells[i], |out| state.write(out));
                 }
@@ -180,7 +184,9 @@ impl Evaluator {
             } else {
                 // Where rounding to hundredths turns to the ones that count.
                 let (last, delta) = (f64::from(last), f64::from(score.min_delta));
-                now.falls_to((last - delta + 0.5) / 100.0).min(now.rises_to((last + delta - 0.5) / 100.0)).min(now.attributes_until())
+                now.falls_to((last - delta + 0.5) / 100.0)
+                    .min(now.rises_to((last + delta - 0.5) / 100.0))
+                    .min(now.attributes_until())
             };
             if due == NEVER { NEVER } else { due.max(may) }
         };
@@ -315,13 +321,20 @@ fn decimals(hundredths: u32) -> Cow<'static, str> {
 
 /// The payload at the first of the paths that holds a scalar.
 fn scalar<'a>(body: &'a Body, cells: &[u16]) -> Option<&'a [u8]> {
-    cells.iter().filter_map(|cell| body.get(*cell)).find(|payload| {
-        matches!(kept::read(Some(payload)), Value::Bool(_) | Value::Number(_) | Value::Text(_))
-    })
+    cells
+        .iter()
+        .filter_map(|cell| body.get(*cell))
+        .find(|payload| matches!(kept::read(Some(payload)), Value::Bool(_) | Value::Number(_) | Value::Text(_)))
 }
 
 /// At most one step of a moment, and the first time at which it may take one.
-fn step(i: usize, moment: &Moment, state: &mut MomentState, person: &Person<'_>, around: &Around<'_>) -> (Step, Millis) {
+fn step(
+    i: usize,
+    moment: &Moment,
+    state: &mut MomentState,
+    person: &Person<'_>,
+    around: &Around<'_>,
+) -> (Step, Millis) {
     let clock = around.clock;
     let plan = &around.program.moments[i];
     let (when, when_until) = holds(&plan.when, person);

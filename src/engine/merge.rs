@@ -95,7 +95,9 @@ fn join(program: &Program, cell: &Cell, id: CellId, into: &mut Body, from: &Body
             sequence::write(&mut out, &starts);
         }
         Cell::Moment(_) => MomentState::read(mine).merge(MomentState::read(theirs)).write(&mut out),
-        Cell::Account | Cell::Kept(_) | Cell::Present(..) | Cell::Messages | Cell::Sent | Cell::Score(_) => return false,
+        Cell::Account | Cell::Kept(_) | Cell::Present(..) | Cell::Messages | Cell::Sent | Cell::Score(_) => {
+            return false;
+        }
     }
     into.set(id, |bytes| bytes.extend_from_slice(&out));
     refused

@@ -86,7 +86,9 @@ pub fn write(what: What<'_>, identity: Identity<'_>, fields: &mut Vec<Field<'_>>
             bytes.len()
         };
         // The first of the longest.
-        let Some(longest) = (0..fields.len()).rev().max_by_key(|i| size(&fields[*i])) else { return (message, left_out) };
+        let Some(longest) = (0..fields.len()).rev().max_by_key(|i| size(&fields[*i])) else {
+            return (message, left_out);
+        };
         fields.remove(longest);
         left_out += 1;
     }
@@ -191,8 +193,8 @@ mod tests {
     #[test]
     fn the_longest_values_are_left_out() {
         let long = "x".repeat(20_000);
-        let mut fields: Vec<Field<'_>> = ["a", "b", "c"]
-            .map(|name| Field { name, value: FieldValue::Text(long.as_str().into()) }).into();
+        let mut fields: Vec<Field<'_>> =
+            ["a", "b", "c"].map(|name| Field { name, value: FieldValue::Text(long.as_str().into()) }).into();
         fields[2].value = FieldValue::Text("short".into());
         let (bytes, left_out) = write(What::Identify, WHO, &mut fields);
         assert_eq!((left_out, fields.len()), (1, 2));

@@ -2,10 +2,10 @@
 //! wall clocks; all time is passed in. One engine per partition, owned by one thread.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type))]
 
-pub mod event;
 mod apply;
 pub mod eval;
 pub mod evaluate;
+pub mod event;
 mod merge;
 pub mod message;
 mod observe;

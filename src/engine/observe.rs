@@ -127,7 +127,9 @@ impl Observer {
                 }
                 Cell::Last(_) => {
                     let this = micros.map(|micros| Last { time: when.time, arrival: when.arrival, micros });
-                    if let Some(this) = this && Some(this) > Last::read(body.get(cell)) {
+                    if let Some(this) = this
+                        && Some(this) > Last::read(body.get(cell))
+                    {
                         body.set(cell, |out| this.write(out));
                     }
                 }

@@ -36,9 +36,11 @@ mod tests {
     #[test]
     fn murmur2_is_the_java_clients() {
         // Values of the Kafka project's own test of its hash.
-        for (key, hash) in [("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536)] {
+        for (key, hash) in [("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536)]
+        {
             assert_eq!(murmur2_hash(key.as_bytes()) as i32, hash, "{key}");
         }
-        assert_eq!(crc32(b"123456789", i32::MAX), 0xcbf4_3926u32 as i32 & 0x7fff_ffff | 0);
+        // The usual check value, 0xcbf43926.
+        assert_eq!(crc32(b"123456789", 1_000), 262);
     }
 }

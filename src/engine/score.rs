@@ -182,14 +182,21 @@ impl ScoreNow {
 
     /// The terms that count, at most five, those with the most points first.
     pub fn reasons(&self, score: &Score) -> Vec<String> {
-        let mut terms: Vec<(&TermNow, &str)> =
-            self.terms.iter().zip(score.terms.iter().map(|t| t.label.as_str())).filter(|(t, _)| t.occurrences != Some(0)).collect();
+        let mut terms: Vec<(&TermNow, &str)> = self
+            .terms
+            .iter()
+            .zip(score.terms.iter().map(|t| t.label.as_str()))
+            .filter(|(t, _)| t.occurrences != Some(0))
+            .collect();
         terms.sort_by(|(a, _), (b, _)| b.points.total_cmp(&a.points));
         terms.truncate(5);
-        terms.iter().map(|(term, label)| match term.occurrences {
-            Some(n) => format!("{label} ×{n} ({:+.1})", term.points),
-            None => format!("{label} ({:+.1})", term.points),
-        }).collect()
+        terms
+            .iter()
+            .map(|(term, label)| match term.occurrences {
+                Some(n) => format!("{label} ×{n} ({:+.1})", term.points),
+                None => format!("{label} ({:+.1})", term.points),
+            })
+            .collect()
     }
 }
 

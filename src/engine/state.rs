@@ -287,8 +287,13 @@ impl Engine {
         let clock = self.clock.expect("a record or a timer has set it");
         let profile = self.table.profile(at);
         let history = |moment: &Moment| history(&self.program, &self.added, self.history, moment);
-        let around =
-            Around { program: &self.program, user: &profile.id, clock, history: &history, hold: hold(self.hold_back, clock) };
+        let around = Around {
+            program: &self.program,
+            user: &profile.id,
+            clock,
+            history: &history,
+            hold: hold(self.hold_back, clock),
+        };
         let mut emit = |value: Vec<u8>| {
             actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));
         };
@@ -311,7 +316,8 @@ impl Engine {
 
     /// Sets the timer to the first whole minute from `time` on.
     pub(super) fn arm(&mut self, at: ProfileId, time: Millis) {
-        let due = if time > Millis::MAX - MINUTE { Millis::MAX } else { (time + MINUTE - 1).div_euclid(MINUTE) * MINUTE };
+        let due =
+            if time > Millis::MAX - MINUTE { Millis::MAX } else { (time + MINUTE - 1).div_euclid(MINUTE) * MINUTE };
         let profile = self.table.profile_mut(at);
         if std::mem::replace(&mut profile.due, due) != due && due != Millis::MAX {
             self.timers.entry(due).or_default().push(at);
@@ -328,7 +334,7 @@ impl Engine {
 
     /// Profiles held and an estimate of their bytes.
     pub fn size(&self) -> (usize, usize) {
-        (self.table.len(), self.table.bytes())
+        (self.table.count(), self.table.bytes())
     }
 
     /// The earliest whole minute at which the clock alone would do something.

@@ -58,7 +58,7 @@ fn hash(kind: Kind, id: &str) -> u64 {
 }
 
 impl Table {
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_id.len()
     }
 
@@ -264,7 +264,7 @@ mod tests {
         table.move_links(a, b);
         assert_eq!((table.linked("x"), table.links_of(a).count(), table.links_of(b).count()), (Some(b), 0, 3));
         table.remove(b);
-        assert_eq!((table.linked("x"), table.find(Kind::User, "b"), table.len()), (None, None, 1));
+        assert_eq!((table.linked("x"), table.find(Kind::User, "b"), table.count()), (None, None, 1));
         let c = table.insert(Kind::Anonymous, "c");
         assert_eq!((c, table.find(Kind::Anonymous, "c")), (b, Some(c)));
     }

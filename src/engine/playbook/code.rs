@@ -152,9 +152,7 @@ impl Compiler<'_> {
             }
             _ => have == cell,
         };
-        ids.get(cell).copied().or_else(|| {
-            ids.iter().filter(|(have, _)| same(have)).map(|(_, id)| *id).min()
-        })
+        ids.get(cell).copied().or_else(|| ids.iter().filter(|(have, _)| same(have)).map(|(_, id)| *id).min())
     }
 
     fn compare(&mut self, op: Compare, a: &Expr, b: &Expr) -> Node {

@@ -2,8 +2,8 @@
 
 #[allow(dead_code)] // warnings are next
 mod check;
-mod expression;
 pub mod code;
+mod expression;
 pub mod meant;
 pub mod mistake;
 pub mod pattern;

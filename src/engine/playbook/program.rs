@@ -8,10 +8,8 @@ use std::hash::Hash as _;
 use foldhash::fast::FixedState;
 
 use super::code::{Code, Scope};
+use super::meant::{Call, Expr, Millis, Path, Playbook, Root, Signal, SignalKind, SignalQuery, TermKind, Window};
 use crate::engine::event::{Slot, Wanted};
-use super::meant::{
-    Call, Expr, Millis, Path, Playbook, Root, Signal, SignalKind, SignalQuery, TermKind, Window,
-};
 
 /// Milliseconds in a UTC day: the bucket of `days`.
 pub const DAY: Millis = 86_400_000;
@@ -57,7 +55,11 @@ pub enum Cell {
     Days(usize, Window),
     Distinct(usize),
     /// Occurrences since the last arrival of the other signal.
-    Streak { signal: usize, other: usize, window: Window },
+    Streak {
+        signal: usize,
+        other: usize,
+        window: Window,
+    },
     /// Latest start of each step of a sequence but the last.
     Starts(usize),
     /// The last evaluation's segment and what was last sent of a score.
@@ -138,26 +140,41 @@ impl Program {
         let ids: Map<Cell, CellId> = cells.iter().enumerate().map(|(i, c)| (c.clone(), i as CellId)).collect();
         let fingerprints = cells.iter().map(|cell| fingerprint(&playbook, cell)).collect();
         let state = |e: &Expr| Code::compile(e, Scope::State(&ids));
-        let terms = playbook.scores.iter().map(|score| {
-            score.terms.iter().map(|term| match &term.kind {
-                TermKind::Behaviour { signal, lifespan, .. } => {
-                    TermPlan { cell: Some(ids[&Cell::Count(*signal, widest(&cells, *signal, *lifespan))]), when: None }
-                }
-                TermKind::Attribute { when } => TermPlan { cell: None, when: Some(state(when)) },
-            }).collect()
-        }).collect();
-        let moments = playbook.moments.iter()
+        let terms = playbook
+            .scores
+            .iter()
+            .map(|score| {
+                score
+                    .terms
+                    .iter()
+                    .map(|term| match &term.kind {
+                        TermKind::Behaviour { signal, lifespan, .. } => TermPlan {
+                            cell: Some(ids[&Cell::Count(*signal, widest(&cells, *signal, *lifespan))]),
+                            when: None,
+                        },
+                        TermKind::Attribute { when } => TermPlan { cell: None, when: Some(state(when)) },
+                    })
+                    .collect()
+            })
+            .collect();
+        let moments = playbook
+            .moments
+            .iter()
             .map(|m| MomentPlan { when: state(&m.when), until: m.until.as_ref().map(state) })
             .collect();
-        let traits = playbook.traits.iter()
-            .map(|t| t.paths.iter().map(|p| ids[&Cell::Kept(p.clone())]).collect())
-            .collect();
+        let traits =
+            playbook.traits.iter().map(|t| t.paths.iter().map(|p| ids[&Cell::Kept(p.clone())]).collect()).collect();
         let (by_call, by_event) = routes(&playbook);
         let wanted = Wanted::new(&event_paths(&playbook, &cells));
         let kept = kept_plans(&cells, &wanted);
         let signals = (0..playbook.signals.len()).map(|s| signal_plan(&playbook, s, &cells, &wanted)).collect();
-        let free_mail = FREE_MAIL.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
-            .map(str::to_owned).chain(playbook.free_mail.iter().cloned()).collect();
+        let free_mail = FREE_MAIL
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+            .map(str::to_owned)
+            .chain(playbook.free_mail.iter().cloned())
+            .collect();
         let score_cells = cells_of(&cells, playbook.scores.len(), Cell::Score);
         let moment_cells = cells_of(&cells, playbook.moments.len(), Cell::Moment);
         let score_names = playbook.scores.iter().map(|s| ScoreNames::new(&s.name)).collect();
@@ -165,8 +182,25 @@ impl Program {
         let says_something = !playbook.scores.is_empty() || playbook.moments.iter().any(|m| m.in_traits && m.enabled);
         let short = playbook.fingerprint.chars().take(12).collect();
         Self {
-            playbook, cells, fingerprints, ids, signals, by_call, by_event, terms, moments, traits, wanted, kept,
-            score_cells, moment_cells, score_names, moment_names, says_something, free_mail, short,
+            playbook,
+            cells,
+            fingerprints,
+            ids,
+            signals,
+            by_call,
+            by_event,
+            terms,
+            moments,
+            traits,
+            wanted,
+            kept,
+            score_cells,
+            moment_cells,
+            score_names,
+            moment_names,
+            says_something,
+            free_mail,
+            short,
         }
     }
 
@@ -194,10 +228,14 @@ pub fn email_path() -> Path {
 
 /// Series of one signal and bucket share one cell, as long as the longest asked for.
 pub fn widest(cells: &[Cell], signal: usize, window: Window) -> Window {
-    cells.iter().filter_map(|cell| match cell {
-        Cell::Count(s, w) if *s == signal && w.bucket == window.bucket => Some(*w),
-        _ => None,
-    }).next().unwrap_or(window)
+    cells
+        .iter()
+        .filter_map(|cell| match cell {
+            Cell::Count(s, w) if *s == signal && w.bucket == window.bucket => Some(*w),
+            _ => None,
+        })
+        .next()
+        .unwrap_or(window)
 }
 
 fn routes(playbook: &Playbook) -> ([Vec<u16>; 6], Map<String, Vec<u16>>) {
@@ -233,19 +271,28 @@ fn signal_plan(playbook: &Playbook, s: usize, cells: &[Cell], wanted: &Wanted) -
         }
         SignalKind::Sequence { .. } => (None, None, None),
     };
-    let steps = playbook.signals.iter().enumerate().filter_map(|(q, signal)| match &signal.kind {
-        SignalKind::Sequence { steps, .. } => {
-            let mine: Vec<usize> = (0..steps.len()).rev().filter(|j| steps[*j] == s).collect();
-            (!mine.is_empty()).then_some((q, mine))
-        }
-        SignalKind::Plain { .. } => None,
-    }).collect();
+    let steps = playbook
+        .signals
+        .iter()
+        .enumerate()
+        .filter_map(|(q, signal)| match &signal.kind {
+            SignalKind::Sequence { steps, .. } => {
+                let mine: Vec<usize> = (0..steps.len()).rev().filter(|j| steps[*j] == s).collect();
+                (!mine.is_empty()).then_some((q, mine))
+            }
+            SignalKind::Plain { .. } => None,
+        })
+        .collect();
     SignalPlan {
         filter,
         value,
         distinct,
         cells: ids(&|c| match c {
-            Cell::Basic(i) | Cell::Last(i) | Cell::Count(i, _) | Cell::Values(i, _) | Cell::Days(i, _)
+            Cell::Basic(i)
+            | Cell::Last(i)
+            | Cell::Count(i, _)
+            | Cell::Values(i, _)
+            | Cell::Days(i, _)
             | Cell::Distinct(i) => *i == s,
             Cell::Streak { signal, other, .. } => *signal == s && *other != s,
             _ => false,
@@ -256,16 +303,23 @@ fn signal_plan(playbook: &Playbook, s: usize, cells: &[Cell], wanted: &Wanted) -
 }
 
 fn event_paths(playbook: &Playbook, cells: &[Cell]) -> Vec<Path> {
-    let mut paths: Vec<Path> = cells.iter().filter_map(|c| match c {
-        Cell::Kept(p) => Some(p.clone()),
-        Cell::Present(root, key) => Some(Path { root: *root, keys: vec![key.clone()] }),
-        _ => None,
-    }).collect();
+    let mut paths: Vec<Path> = cells
+        .iter()
+        .filter_map(|c| match c {
+            Cell::Kept(p) => Some(p.clone()),
+            Cell::Present(root, key) => Some(Path { root: *root, keys: vec![key.clone()] }),
+            _ => None,
+        })
+        .collect();
     for signal in &playbook.signals {
         let SignalKind::Plain { filter, value, distinct, .. } = &signal.kind else { continue };
         paths.extend(value.iter().chain(distinct).cloned());
         if let Some(filter) = filter {
-            visit(filter, &mut |e| if let Expr::Path(p) | Expr::Has(p) = e { paths.push(p.clone()) });
+            visit(filter, &mut |e| {
+                if let Expr::Path(p) | Expr::Has(p) = e {
+                    paths.push(p.clone())
+                }
+            });
         }
     }
     paths.sort();
@@ -295,7 +349,14 @@ impl Needs {
     fn of(playbook: &Playbook) -> Self {
         let mut needs = Self::default();
         // In the order of the numbers above.
-        needs.cells.extend([Cell::First, Cell::Messages, Cell::Seen, Cell::Account, Cell::Sent, Cell::Kept(email_path())]);
+        needs.cells.extend([
+            Cell::First,
+            Cell::Messages,
+            Cell::Seen,
+            Cell::Account,
+            Cell::Sent,
+            Cell::Kept(email_path()),
+        ]);
         for path in playbook.traits.iter().flat_map(|t| &t.paths) {
             needs.kept(path);
         }
@@ -356,7 +417,7 @@ impl Needs {
 
 /// The cell that serves both, if one can.
 fn joined(a: &Cell, b: &Cell) -> Option<Cell> {
-    let longer = |a: &Window, b: &Window| (a.bucket == b.bucket).then(|| if a.length >= b.length { *a } else { *b });
+    let longer = |a: &Window, b: &Window| (a.bucket == b.bucket).then_some(if a.length >= b.length { *a } else { *b });
     match (a, b) {
         (Cell::Count(s, v), Cell::Count(t, w)) if s == t => longer(v, w).map(|w| Cell::Count(*s, w)),
         (Cell::Values(s, v), Cell::Values(t, w)) if s == t => longer(v, w).map(|w| Cell::Values(*s, w)),
@@ -388,18 +449,37 @@ pub fn cell_of(s: usize, query: SignalQuery) -> Cell {
 pub fn visit(expr: &Expr, f: &mut dyn FnMut(&Expr)) {
     f(expr);
     match expr {
-        Expr::Duration(a) | Expr::Not(a) | Expr::Negate(a) | Expr::Matches(a, _) | Expr::Convert(_, a)
-        | Expr::TimeSince(a) | Expr::TimeUntil(a) => visit(a, f),
-        Expr::Index(a, b) | Expr::Compare(_, a, b) | Expr::Arith(_, a, b) | Expr::In(a, b)
-        | Expr::TextTest(_, a, b) | Expr::MatchesDynamic(a, b) => {
+        Expr::Duration(a)
+        | Expr::Not(a)
+        | Expr::Negate(a)
+        | Expr::Matches(a, _)
+        | Expr::Convert(_, a)
+        | Expr::TimeSince(a)
+        | Expr::TimeUntil(a) => visit(a, f),
+        Expr::Index(a, b)
+        | Expr::Compare(_, a, b)
+        | Expr::Arith(_, a, b)
+        | Expr::In(a, b)
+        | Expr::TextTest(_, a, b)
+        | Expr::MatchesDynamic(a, b) => {
             visit(a, f);
             visit(b, f);
         }
         Expr::If(a, b, c) => [a, b, c].into_iter().for_each(|e| visit(e, f)),
         Expr::List(all) | Expr::And(all) | Expr::Or(all) => all.iter().for_each(|e| visit(e, f)),
-        Expr::Null | Expr::Bool(_) | Expr::Number(_) | Expr::Text(_) | Expr::Path(_) | Expr::Has(_)
-        | Expr::Signal(..) | Expr::Score(_) | Expr::Segment(_) | Expr::ProfileAge | Expr::EmailDomain
-        | Expr::EmailIsPersonal | Expr::AccountId => {}
+        Expr::Null
+        | Expr::Bool(_)
+        | Expr::Number(_)
+        | Expr::Text(_)
+        | Expr::Path(_)
+        | Expr::Has(_)
+        | Expr::Signal(..)
+        | Expr::Score(_)
+        | Expr::Segment(_)
+        | Expr::ProfileAge
+        | Expr::EmailDomain
+        | Expr::EmailIsPersonal
+        | Expr::AccountId => {}
     }
 }
 
@@ -468,7 +548,11 @@ pub struct MomentNames {
 
 impl ScoreNames {
     pub fn new(name: &str) -> Self {
-        Self { segment: format!("mk_{name}_segment"), score: format!("mk_{name}_score"), signals: format!("mk_{name}_signals") }
+        Self {
+            segment: format!("mk_{name}_segment"),
+            score: format!("mk_{name}_score"),
+            signals: format!("mk_{name}_signals"),
+        }
     }
 }
 
@@ -480,8 +564,10 @@ impl MomentNames {
 
 /// Cells by score and by moment.
 fn cells_of(program_cells: &[Cell], count: usize, of: impl Fn(usize) -> Cell) -> Vec<u16> {
-    (0..count).map(|i| {
-        let wanted = of(i);
-        program_cells.iter().position(|cell| *cell == wanted).expect("every score and moment has a cell") as u16
-    }).collect()
+    (0..count)
+        .map(|i| {
+            let wanted = of(i);
+            program_cells.iter().position(|cell| *cell == wanted).expect("every score and moment has a cell") as u16
+        })
+        .collect()
 }

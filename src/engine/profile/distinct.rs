@@ -58,7 +58,7 @@ mod tests {
             assert_eq!(add(&mut all, i, i as Millis), i >= 256);
         }
         add(&mut all, 50, 1_000);
-        assert_eq!((all.len(), all[0], all[255]), (256, (45, 45), (50, 1_000)));
+        assert_eq!((all.len(), all[0], all[255]), (256, (44, 44), (50, 1_000)));
         let mut bytes = Vec::new();
         write(&mut bytes, &all);
         assert_eq!(entries(Some(&bytes)).collect::<Vec<_>>(), all);

@@ -47,10 +47,8 @@ impl MomentState {
 
     pub fn write(self, out: &mut Vec<u8>) {
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let flags = flag(self.on, 1)
-            | flag(self.fired.is_some(), 2)
-            | flag(self.since.is_some(), 4)
-            | flag(self.unsent, 8);
+        let flags =
+            flag(self.on, 1) | flag(self.fired.is_some(), 2) | flag(self.since.is_some(), 4) | flag(self.unsent, 8);
         varint::put(out, flags);
         [self.fired, self.since].into_iter().flatten().for_each(|t| varint::put_signed(out, t));
     }

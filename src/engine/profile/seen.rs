@@ -82,7 +82,9 @@ pub fn write_with(out: &mut Vec<u8>, payload: Option<&[u8]>, id: u64, span: Span
 
 /// Appends what both remember; of an id in both, the later hour.
 pub fn write_merged(out: &mut Vec<u8>, a: Option<&[u8]>, b: Option<&[u8]>) {
-    let mut all: Vec<(u64, i64)> = [a, b].into_iter().flat_map(hours)
+    let mut all: Vec<(u64, i64)> = [a, b]
+        .into_iter()
+        .flat_map(hours)
         .flat_map(|(hour, ids)| {
             ids.chunks_exact(8).map(move |id| (u64::from_le_bytes(id.try_into().expect("chunks of 8")), hour))
         })

@@ -7,10 +7,12 @@ use super::varint;
 
 pub fn read(payload: Option<&[u8]>, steps: usize) -> Vec<Option<Millis>> {
     let mut rest = payload.unwrap_or_default();
-    (1..steps).map(|_| match varint::take(&mut rest) {
-        0 => None,
-        n => Some(((n - 1) >> 1) as i64 ^ -(((n - 1) & 1) as i64)),
-    }).collect()
+    (1..steps)
+        .map(|_| match varint::take(&mut rest) {
+            0 => None,
+            n => Some(((n - 1) >> 1) as i64 ^ -(((n - 1) & 1) as i64)),
+        })
+        .collect()
 }
 
 pub fn write(out: &mut Vec<u8>, starts: &[Option<Millis>]) {

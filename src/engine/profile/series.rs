@@ -104,10 +104,14 @@ impl Iterator for Changes<'_> {
         if at == Millis::MAX {
             return None;
         }
-        if enters == at && let Some((_, n)) = self.entering.next() {
+        if enters == at
+            && let Some((_, n)) = self.entering.next()
+        {
             self.count += n;
         }
-        if leaves == at && let Some((_, n)) = self.leaving.next() {
+        if leaves == at
+            && let Some((_, n)) = self.leaving.next()
+        {
             self.count -= n;
         }
         Some((at, self.count))

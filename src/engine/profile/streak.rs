@@ -82,7 +82,12 @@ pub fn count(payload: Option<&[u8]>, window: Window, clock: Millis) -> u64 {
 pub fn next_change(payload: Option<&[u8]>, window: Window, clock: Millis) -> Millis {
     let (after, _) = span(window, 0, clock);
     let width = window.length / window.bucket;
-    read(payload).occurrences.iter().map(|(k, _)| *k).filter(|k| *k > after).min()
+    read(payload)
+        .occurrences
+        .iter()
+        .map(|(k, _)| *k)
+        .filter(|k| *k > after)
+        .min()
         .map_or(Millis::MAX, |k| (k + width) * window.bucket)
 }
 

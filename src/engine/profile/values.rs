@@ -90,7 +90,7 @@ pub fn ratio(numerator: i128, denominator: u64) -> f64 {
     // With all 128 bits in use the quotient has at least 64; a bit for the rest is far below the 53 that count.
     let up = n.leading_zeros();
     let (n, d) = (n << up, u128::from(denominator));
-    let quotient = n / d | u128::from(n % d != 0);
+    let quotient = (n / d) | u128::from(n % d != 0);
     let size = quotient as f64 * 2f64.powi(-(up as i32));
     if numerator < 0 { -size } else { size }
 }
