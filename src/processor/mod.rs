@@ -1,0 +1,259 @@
+//! The processor: moves bytes between Kafka and stages, exactly once. It must not know what a playbook says.
+//!
+//! ```text
+//! raw topic ─▶ Queue ─▶ Partition ─▶ Stage ─▶ Batch ─▶ transaction: outgoing, dead letters, marks, positions ─▶ commit
+//!                          ▲                                                    │
+//!                restore: position, snapshot, marks ◀── snapshots (cuts of committed state) ◀──┘
+//! ```
+//!
+//! The truth is the raw log, the marks and the committed position. State is a cache of what they say; a snapshot is a
+//! cache of that. The caller owns the world outside: settings, clock, watchers, the signal to stop.
+
+mod batch;
+mod checks;
+mod config;
+mod group;
+mod idle;
+mod kafka;
+mod marks;
+pub mod observe;
+mod outgoing;
+mod partition;
+pub mod partitioner;
+pub mod position;
+mod raw;
+mod restore;
+mod snapshots;
+mod stage;
+mod transaction;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+pub use config::{Config, FIXED, OnTrouble};
+pub use observe::Observer;
+pub use restore::Stop;
+pub use stage::{Edition, Editions, Make, ReadEdition, Stage, carry_over};
+
+use crate::engine::Millis;
+use crate::storage::Store;
+use kafka::Kafka;
+use outgoing::Outlet;
+use partition::Shared;
+use restore::Sources;
+use snapshots::{Writer, playbook_file};
+use worker::Worker;
+
+/// The two clocks of the world outside. A demonstration may run both faster.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since the Unix epoch.
+    fn wall(&self) -> Millis;
+    /// Milliseconds since some fixed moment; never backwards.
+    fn elapsed(&self) -> Millis;
+}
+
+/// The machine's own.
+pub struct SystemClock(Instant);
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn wall(&self) -> Millis {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+    }
+    fn elapsed(&self) -> Millis {
+        Millis::try_from(self.0.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// The signal to stop, shared with whoever gives it.
+#[derive(Clone, Default)]
+pub struct Shutdown(Arc<AtomicU8>);
+
+impl Shutdown {
+    /// Finish the batch, commit, snapshot, leave.
+    pub fn stop(&self) {
+        self.0.fetch_max(1, Ordering::Relaxed);
+    }
+    /// Wait for nothing that a broker or a store does not give at once.
+    pub fn hurry(&self) {
+        self.0.fetch_max(2, Ordering::Relaxed);
+    }
+    pub fn is_stopping(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+    pub fn is_urgent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 1
+    }
+}
+
+/// Why a run ended that was not told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("this can't run as it is set up:\n{}", .0.iter().map(|wrong| format!("  - {wrong}")).collect::<Vec<_>>().join("\n"))]
+    Checks(Vec<String>),
+    #[error("another instance has the same name (`instance` under [run]), and has taken over: {0}")]
+    Fenced(String),
+    #[error("Kafka: {0}")]
+    Kafka(String),
+    #[error(transparent)]
+    Store(#[from] crate::storage::StoreError),
+    #[error("partition {0}: {1}")]
+    Stopped(i32, Stop),
+}
+
+/// All that comes from outside.
+pub struct Outside {
+    pub editions: Arc<Editions>,
+    pub clock: Arc<dyn Clock>,
+    pub observer: Arc<dyn Observer>,
+    pub shutdown: Shutdown,
+}
+
+/// Processes until told to stop, or until something is wrong that does not pass.
+pub fn run(config: Config, outside: &Outside) -> Result<(), Fault> {
+    let config = Arc::new(config);
+    let edition = outside.editions.current();
+    let found =
+        if config.embedded_broker { checks::look_only(&config) } else { checks::look(&config, edition.longest_window) };
+    let found = found.map_err(Fault::Checks)?;
+    let store = Store::open(&config.snapshots_url, &[&found.cluster, &config.group, &config.raw_topic])?;
+    let instance = config.instance.clone().unwrap_or_else(random_name);
+    store.probe(&instance)?;
+    store.put(&playbook_file(&edition.fingerprint), edition.text.clone().into_bytes())?;
+    let run = Run { config, instance, found, store: Arc::new(store) };
+    let threads: Vec<_> = (0..run.config.threads.max(1)).map(|number| run.worker(number, outside)).collect();
+    let mut ended = Ok(());
+    for thread in threads {
+        // One that ends by a fault has told the others to stop.
+        let result = thread.join().unwrap_or_else(|_| Err(Fault::Kafka("a worker's thread panicked".to_owned())));
+        ended = ended.and(result);
+    }
+    ended
+}
+
+struct Run {
+    config: Arc<Config>,
+    instance: String,
+    found: checks::Found,
+    store: Arc<Store>,
+}
+
+impl Run {
+    fn worker(&self, number: usize, outside: &Outside) -> JoinHandle<Result<(), Fault>> {
+        let (config, instance, found, store) =
+            (Arc::clone(&self.config), self.instance.clone(), self.found.clone(), Arc::clone(&self.store));
+        let (editions, clock) = (Arc::clone(&outside.editions), Arc::clone(&outside.clock));
+        let (observer, shutdown) = (Arc::clone(&outside.observer), outside.shutdown.clone());
+        let work = move || {
+            let all_stop = shutdown.clone();
+            let wrong = |error: rdkafka::error::KafkaError| Fault::Kafka(error.to_string());
+            let work = || {
+                let mut kafka = Kafka::open(
+                    &config,
+                    &instance,
+                    number,
+                    Arc::clone(&clock),
+                    Arc::clone(&observer),
+                    shutdown.clone(),
+                )
+                .map_err(wrong)?;
+                kafka.start().map_err(wrong)?;
+                let outlet = Outlet {
+                    raw_topic: config.raw_topic.clone(),
+                    partitioner: config.partitioner,
+                    outgoing_partitions: found.outgoing_partitions,
+                    dead_partitions: found.dead_partitions,
+                    dead_bytes_max: found.dead_bytes_max,
+                };
+                let sources = Sources {
+                    config: Arc::clone(&config),
+                    consumer: Arc::clone(&kafka.consumer),
+                    store: Arc::clone(&store),
+                    editions,
+                    partitions: found.raw_partitions,
+                };
+                let shared = Shared { config, clock, outlet };
+                let writer = Writer::start(store, std::thread::current());
+                Worker::new(sources, shared, kafka, writer, observer, shutdown).run()
+            };
+            let ended = work();
+            if ended.is_err() {
+                all_stop.stop();
+            }
+            ended
+        };
+        let name = format!("worker-{number}");
+        std::thread::Builder::new().name(name).spawn(work).expect("the system has a thread for us")
+    }
+}
+
+/// A name nobody else has: the process id, and the time in nanoseconds.
+fn random_name() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+    format!("{host}-{}-{:x}", std::process::id(), since.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::Partitioner;
+
+    pub fn config() -> Config {
+        Config {
+            brokers: "localhost:9092".to_owned(),
+            kafka: BTreeMap::new(),
+            embedded_broker: false,
+            raw_topic: "raw".to_owned(),
+            outgoing_topic: "out".to_owned(),
+            partitioner: Partitioner::Murmur2,
+            unwrap: Vec::new(),
+            placeholders: Vec::new(),
+            dedupe_window: 86_400_000,
+            group: "kairos".to_owned(),
+            instance: None,
+            threads: 1,
+            commit_interval: Duration::from_millis(100),
+            hold_back: None,
+            hold_back_until: None,
+            idle_clock: true,
+            idle_grace: 60_000,
+            idle_max: 6 * 3_600_000,
+            create_topics: false,
+            on_growth: OnTrouble::Stop,
+            on_gap: OnTrouble::Stop,
+            snapshots_url: "file:///nowhere".to_owned(),
+            snapshot_interval: Duration::from_secs(60),
+            snapshots_keep: 3,
+        }
+    }
+
+    #[test]
+    fn what_exactly_once_rests_on_can_not_be_overridden() {
+        let mut config = config();
+        for key in FIXED {
+            config.kafka.insert(key.to_owned(), "nonsense".to_owned());
+        }
+        let (consumer, producer) = (config.consumer(None), config.producer("id"));
+        for (key, value) in
+            [("isolation.level", "read_committed"), ("auto.offset.reset", "error"), ("group.id", "kairos")]
+        {
+            assert_eq!(consumer.get(key), Some(value));
+        }
+        assert_eq!(producer.get("acks"), Some("all"));
+        assert_eq!(producer.get("transactional.id"), Some("id"));
+    }
+}

@@ -1,0 +1,456 @@
+//! A worker: one thread, one consumer, one transactional producer, the stages of its partitions.
+//!
+//! A turn: serve the group, take its generation, step what is there, and when it is time bring all of it to a commit.
+//! Nothing is stepped while a commit is under way, so that after it every stage stands at its committed position.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+
+use super::batch::Batch;
+use super::config::OnTrouble;
+use super::group::Change;
+use super::kafka::{Kafka, is_fenced};
+use super::observe::{Observer, Phase, Standing};
+use super::partition::{Life, Partition, Reading, Restored, Restoring, Shared, Turn};
+use super::position::{Position, SNAPSHOTS_NAMED};
+use super::raw::{self, Queue};
+use super::restore::{self, Sources, Stop};
+use super::snapshots::{Fresh, Job, Writer};
+use super::transaction::{self, GaveUp, Outcome};
+use super::{Fault, Shutdown};
+use crate::engine::Progress;
+
+/// A position that moved is committed at least this often.
+const POSITION_EVERY: Duration = Duration::from_secs(1);
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// The longest sleep: whatever does not wake the thread is looked at this often.
+const NAP: Duration = Duration::from_millis(50);
+/// How long the last snapshots may take when the process is told to stop.
+const LAST_SNAPSHOTS: Duration = Duration::from_secs(15);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub struct Worker {
+    pub sources: Sources,
+    pub shared: Shared,
+    pub kafka: Kafka,
+    pub writer: Writer,
+    pub observer: Arc<dyn Observer>,
+    pub shutdown: Shutdown,
+    pub partitions: BTreeMap<i32, Partition>,
+    pub batch: Batch,
+    births: u64,
+    committed_at: Instant,
+    reported_at: Instant,
+}
+
+impl Worker {
+    pub fn new(
+        sources: Sources,
+        shared: Shared,
+        kafka: Kafka,
+        writer: Writer,
+        observer: Arc<dyn Observer>,
+        shutdown: Shutdown,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            sources,
+            shared,
+            kafka,
+            writer,
+            observer,
+            shutdown,
+            partitions: BTreeMap::new(),
+            batch: Batch::default(),
+            births: 0,
+            committed_at: now,
+            reported_at: now,
+        }
+    }
+
+    /// Until told to stop. Then everything stepped is committed, snapshots are cut and named.
+    pub fn run(mut self) -> Result<(), Fault> {
+        while !self.shutdown.is_stopping() {
+            self.serve_group()?;
+            let began = !self.batch.is_empty() || self.reading().any(|reading| reading.moved);
+            self.kafka.take_generation_unless(began);
+            let worked = self.turns()?;
+            self.snapshots();
+            let wait = self.commit_when_due()?;
+            self.take_over_edition()?;
+            self.report();
+            if !worked {
+                std::thread::park_timeout(wait.min(NAP));
+            }
+        }
+        self.leave()
+    }
+
+    fn serve_group(&mut self) -> Result<(), Fault> {
+        self.kafka.poll().map_err(|error| self.ended(error))?;
+        self.take_changes();
+        Ok(())
+    }
+
+    fn ended(&self, error: KafkaError) -> Fault {
+        match self.kafka.consumer.client().fatal_error() {
+            Some((code, text)) if is_fenced(code) => Fault::Fenced(text),
+            Some((_, text)) => Fault::Kafka(text),
+            None => Fault::Kafka(error.to_string()),
+        }
+    }
+
+    fn take_changes(&mut self) {
+        for change in std::mem::take(&mut self.kafka.changes) {
+            match change {
+                Change::Taken(partitions) => {
+                    partitions.into_iter().for_each(|partition| self.drop_partition(partition))
+                }
+                Change::Given(partitions) => {
+                    partitions.into_iter().for_each(|partition| self.begin(partition, Vec::new()))
+                }
+            }
+        }
+    }
+
+    /// The engine goes whole, with what was kept for it.
+    fn drop_partition(&mut self, partition: i32) {
+        self.batch.forget(partition);
+        if self.partitions.remove(&partition).is_some() {
+            tracing::info!(partition, "taken away");
+            self.observer.gone(partition);
+        }
+    }
+
+    fn begin(&mut self, number: i32, unusable: Vec<crate::storage::SnapshotId>) {
+        self.births += 1;
+        tracing::info!(partition = number, "given");
+        let steps = restore::start(self.sources.clone(), number, unusable.clone(), std::thread::current());
+        let life = Life::Restoring(Restoring::new(steps, unusable));
+        self.partitions.insert(number, Partition { number, birth: self.births, life, since: Instant::now() });
+    }
+
+    /// One turn for each partition. True when there may be more to do at once.
+    fn turns(&mut self) -> Result<bool, Fault> {
+        let numbers: Vec<i32> = self.partitions.keys().copied().collect();
+        let mut worked = false;
+        for number in numbers {
+            let Some(partition) = self.partitions.get_mut(&number) else { continue };
+            let turn = match &mut partition.life {
+                Life::Stopped(_) => continue,
+                Life::Restoring(restoring) => {
+                    let restored = restoring.turn(number, self.sources.partitions);
+                    worked |= !matches!(restored, Restored::Waiting);
+                    self.restored(number, restored)?;
+                    continue;
+                }
+                Life::Reading(reading) => reading.turn(&self.shared, &mut self.batch),
+            };
+            worked |= turn != Turn::Rested;
+            match turn {
+                Turn::Rested => self.idle_turn(number),
+                Turn::Worked => {}
+                // Others are served in the next round; this one goes on where it was.
+                Turn::Full => self.commit()?,
+                Turn::Live => self.live(number),
+                Turn::Gap => self.gap(number)?,
+            }
+        }
+        Ok(worked)
+    }
+
+    fn restored(&mut self, number: i32, restored: Restored) -> Result<(), Fault> {
+        let (stage, edition, plan) = match restored {
+            Restored::Waiting | Restored::Working => return Ok(()),
+            Restored::Stopped(stop) => return self.stop(number, stop),
+            Restored::Refused(snapshots) => {
+                self.begin(number, snapshots);
+                return Ok(());
+            }
+            Restored::Ready(stage, edition, plan) => (stage, edition, plan),
+        };
+        let topic = &self.shared.config.raw_topic;
+        let queue = Queue::open(&self.kafka.consumer, topic, number, std::thread::current());
+        let queue = queue.ok_or_else(|| Fault::Kafka(format!("no queue for {topic} partition {number}")))?;
+        let from = plan.from.next;
+        let live = plan.target.is_none();
+        let reading = Reading::new(number, stage, edition, *plan, queue, &self.shared);
+        if let Some(partition) = self.partitions.get_mut(&number) {
+            partition.life = Life::Reading(Box::new(reading));
+        }
+        self.kafka.assign(number, from).map_err(|error| Fault::Kafka(error.to_string()))?;
+        if live {
+            self.live(number);
+        }
+        Ok(())
+    }
+
+    fn live(&mut self, number: i32) {
+        let Some(partition) = self.partitions.get_mut(&number) else { return };
+        let Life::Reading(reading) = &mut partition.life else { return };
+        reading.begin_live(&self.shared, &mut self.batch);
+        let took = partition.since.elapsed();
+        tracing::info!(partition = number, next = reading.now.next, took_ms = took.as_millis(), "live");
+        self.observer.restored(number, took);
+    }
+
+    fn stop(&mut self, number: i32, stop: Stop) -> Result<(), Fault> {
+        if stop.is_for_all() {
+            return Err(Fault::Stopped(number, stop));
+        }
+        tracing::error!(partition = number, reason = %stop, "this partition is not processed; the others go on");
+        self.kafka.unassign(number);
+        self.batch.forget(number);
+        if let Some(partition) = self.partitions.get_mut(&number) {
+            partition.life = Life::Stopped(stop);
+        }
+        Ok(())
+    }
+
+    fn gap(&mut self, number: i32) -> Result<(), Fault> {
+        // What was stepped before the hole is good.
+        self.commit()?;
+        let topic = self.shared.config.raw_topic.clone();
+        let low =
+            self.kafka.consumer.fetch_watermarks(&topic, number, Duration::from_secs(10)).map_or(-1, |(low, _)| low);
+        let Some(Partition { life: Life::Reading(reading), .. }) = self.partitions.get_mut(&number) else {
+            return Ok(());
+        };
+        let next = reading.now.next;
+        if self.shared.config.on_gap == OnTrouble::Stop || low < next || reading.is_replaying() {
+            return self.stop(number, Stop::Gap { next, low });
+        }
+        tracing::warn!(partition = number, next, low, "records were gone before they were read; going on without them");
+        reading.skip_to(low);
+        self.kafka.unassign(number);
+        self.kafka.assign(number, low).map_err(|error| Fault::Kafka(error.to_string()))
+    }
+
+    fn idle_turn(&mut self, number: i32) {
+        let Some(Partition { life: Life::Reading(reading), .. }) = self.partitions.get_mut(&number) else { return };
+        let (consumer, topic) = (&self.kafka.consumer, &self.shared.config.raw_topic);
+        let confirm = |end: i64| {
+            let stable = consumer.fetch_watermarks(topic, number, CONFIRM_TIMEOUT).map(|(_, stable)| stable);
+            let written = raw::seen_watermarks(consumer, topic, number).map(|(_, high)| high);
+            stable == Ok(end) && written == Some(end)
+        };
+        let progress = reading.idle_turn(&self.shared, &mut self.batch, confirm);
+        if progress == Progress::Full {
+            tracing::debug!(partition = number, "a minute of the idle clock goes over several transactions");
+        }
+    }
+
+    /// Commits when there is something to say and it is time; else how long until then.
+    fn commit_when_due(&mut self) -> Result<Duration, Fault> {
+        let interval = self.shared.config.commit_interval;
+        let moved = self.reading().any(|reading| reading.moved);
+        let wait = match self.batch.since {
+            Some(since) => interval.saturating_sub(since.elapsed()),
+            None if moved => POSITION_EVERY.saturating_sub(self.committed_at.elapsed()),
+            None => return Ok(NAP),
+        };
+        if wait.is_zero() || self.batch.is_full() {
+            self.commit()?;
+        }
+        Ok(wait)
+    }
+
+    pub fn commit(&mut self) -> Result<(), Fault> {
+        let mut batch = std::mem::take(&mut self.batch);
+        for reading in self.reading() {
+            reading.collect(&mut batch);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (started, messages) = (Instant::now(), batch.messages.len());
+        let outcome = transaction::send(&mut batch, &mut self.kafka).map_err(|gave_up| match gave_up {
+            GaveUp::Fenced(text) => Fault::Fenced(text),
+            GaveUp::Told(text) => Fault::Kafka(text),
+        })?;
+        self.committed_at = Instant::now();
+        self.settled(outcome);
+        self.observer.committed(started.elapsed(), messages);
+        // Only now: a partition that was taken while the batch was sent has had its commit noted before it goes.
+        self.take_changes();
+        Ok(())
+    }
+
+    fn settled(&mut self, outcome: Outcome) {
+        for (number, (offset, metadata)) in outcome.sent {
+            let Some(partition) = self.partitions.get_mut(&number) else { continue };
+            let Life::Reading(reading) = &mut partition.life else { continue };
+            let named_before = named(&reading.committed);
+            reading.committed(offset, &metadata);
+            self.observer.counted(number, &reading.stage.take_counts());
+            if reading.now.snapshots.first() != named_before.as_ref() && !reading.now.snapshots.is_empty() {
+                self.writer.send(Job::Prune { partition: number, named: reading.now.snapshots.clone() });
+            }
+            if reading.cutter.is_due() && reading.is_at_rest() {
+                reading.cutter.begin(reading.stage.as_mut(), number, &reading.now, &metadata);
+            }
+        }
+        for number in outcome.astray {
+            tracing::warn!(
+                partition = number,
+                "the committed position is another than this worker's: restoring from it"
+            );
+            self.kafka.unassign(number);
+            self.partitions.remove(&number);
+            self.begin(number, Vec::new());
+        }
+    }
+
+    /// Goes on with cuts, and names what has been written.
+    fn snapshots(&mut self) {
+        for partition in self.partitions.values_mut() {
+            let Life::Reading(reading) = &mut partition.life else { continue };
+            if let Some(job) = reading.cutter.advance(reading.stage.as_mut(), partition.birth, false) {
+                self.writer.send(job);
+            }
+        }
+        while let Ok(written) = self.writer.done.try_recv() {
+            self.name(written.partition, written.birth, &written.result);
+        }
+    }
+
+    fn name(&mut self, number: i32, birth: u64, result: &Result<Fresh, String>) {
+        let keep = self.shared.config.snapshots_keep.clamp(1, SNAPSHOTS_NAMED);
+        let Some(partition) = self.partitions.get_mut(&number).filter(|partition| partition.birth == birth) else {
+            return;
+        };
+        let Life::Reading(reading) = &mut partition.life else { return };
+        reading.cutter.written(result);
+        match result {
+            Ok(fresh) => {
+                tracing::debug!(partition = number, id = %fresh.id, bytes = fresh.bytes, "snapshot");
+                self.observer.snapshot(number, fresh.took, fresh.bytes);
+                reading.snapshot_at = Some(self.shared.clock.wall());
+                reading.name_snapshot(fresh.id.clone(), keep);
+            }
+            Err(cause) => {
+                tracing::error!(partition = number, cause, "a snapshot was not written; the next one will be whole");
+                self.observer.snapshot_failed(number);
+            }
+        }
+    }
+
+    /// A playbook that was exchanged is taken over between two batches, on all partitions that are live.
+    fn take_over_edition(&mut self) -> Result<(), Fault> {
+        let edition = self.sources.editions.current();
+        let stale: Vec<i32> = self
+            .partitions
+            .values()
+            .filter(|partition| matches!(&partition.life, Life::Reading(reading) if reading.is_stale(&edition)))
+            .map(|partition| partition.number)
+            .collect();
+        if stale.is_empty() {
+            return Ok(());
+        }
+        self.commit()?;
+        for number in stale {
+            let Some(Partition { life: Life::Reading(reading), .. }) = self.partitions.get_mut(&number) else {
+                continue;
+            };
+            if !reading.is_at_rest() || !reading.is_stale(&edition) {
+                continue;
+            }
+            match reading.change(&edition) {
+                Ok(()) => tracing::info!(partition = number, playbook = edition.fingerprint, "playbook taken over"),
+                Err(stop) => self.stop(number, stop)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        if self.reported_at.elapsed() < REPORT_EVERY {
+            return;
+        }
+        self.reported_at = Instant::now();
+        for partition in self.partitions.values() {
+            self.observer.standing(partition.number, &standing(partition, &self.kafka));
+        }
+    }
+
+    fn reading(&mut self) -> impl Iterator<Item = &mut Reading> {
+        self.partitions.values_mut().filter_map(|partition| match &mut partition.life {
+            Life::Reading(reading) => Some(reading.as_mut()),
+            _ => None,
+        })
+    }
+
+    /// Finish the batch, commit, snapshot, leave.
+    fn leave(mut self) -> Result<(), Fault> {
+        self.commit()?;
+        let until = Instant::now() + LAST_SNAPSHOTS;
+        let mut cutting = 0;
+        for partition in self.partitions.values_mut() {
+            let Life::Reading(reading) = &mut partition.life else { continue };
+            let Some((_, metadata)) = reading.committed.clone() else { continue };
+            if !reading.is_at_rest() || self.shutdown.is_urgent() {
+                continue;
+            }
+            if reading.cutter.is_resting() {
+                let metadata = String::from_utf8(metadata).expect("our own positions are ASCII");
+                reading.cutter.begin(reading.stage.as_mut(), partition.number, &reading.now, &metadata);
+            }
+            if let Some(job) = reading.cutter.advance(reading.stage.as_mut(), partition.birth, true) {
+                self.writer.send(job);
+            }
+            cutting += 1;
+        }
+        while cutting > 0 && !self.shutdown.is_urgent() {
+            let Ok(written) = self.writer.done.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                break;
+            };
+            self.name(written.partition, written.birth, &written.result);
+            cutting -= 1;
+        }
+        self.kafka.take_generation_unless(false);
+        self.commit()?;
+        // The queues go before the consumer they belong to.
+        self.partitions.clear();
+        Ok(())
+    }
+}
+
+fn named(committed: &super::batch::Committed) -> Option<crate::storage::SnapshotId> {
+    let (offset, metadata) = committed.as_ref()?;
+    Position::decode(*offset, metadata).ok()?.snapshots.into_iter().next()
+}
+
+fn standing(partition: &Partition, kafka: &Kafka) -> Standing {
+    let mut standing = Standing {
+        phase: Phase::Restoring,
+        next: 0,
+        end: None,
+        clock: None,
+        profiles: 0,
+        bytes: 0,
+        snapshot_at: None,
+        idle_limit: false,
+    };
+    match &partition.life {
+        Life::Restoring(_) => {}
+        Life::Stopped(stop) => standing.phase = Phase::Stopped(stop.to_string()),
+        Life::Reading(reading) => {
+            standing.phase = match () {
+                () if reading.is_replaying() => Phase::Replaying,
+                () if reading.is_caught_up() => Phase::Live,
+                () => Phase::CatchingUp,
+            };
+            standing.next = reading.now.next;
+            standing.end = kafka.end_of(partition.number).max(reading.end);
+            standing.clock = reading.stage.clock();
+            (standing.profiles, standing.bytes) = reading.stage.size();
+            standing.snapshot_at = reading.snapshot_at;
+            standing.idle_limit = reading.idle.is_at_limit();
+        }
+    }
+    standing
+}
