@@ -19,9 +19,6 @@
 
 pub mod commands;
 pub mod engine;
-pub mod commands;
-pub mod demo;
-pub mod engine;
 pub mod processor;
 pub mod settings;
 pub mod storage;
