@@ -167,6 +167,11 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
+    #[inline(always)]
+    pub fn bytes_of(&self, span: Span) -> &'a [u8] {
+        self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
     /// A value of any kind, inside `level` levels that are open already.
     #[inline]
     pub fn value(&mut self, level: u32) -> Scan<Span> {

@@ -134,7 +134,7 @@ impl Wanted {
     pub(super) fn scan(&self, text: &str, at: u32, spans: &mut Vec<Span>) -> Result<(Span, u32), Fault> {
         spans.clear();
         spans.resize(self.places.len(), Span::ABSENT);
-        let mut pass = Pass { places: &self.places, text, scanner: Scanner::new(text, at), spans };
+        let mut pass = Pass { places: &self.places, scanner: Scanner::new(text, at), spans };
         pass.scanner.space();
         let span = pass.value(0, 0)?;
         Ok((span, pass.scanner.at()))
@@ -196,6 +196,7 @@ impl Tree {
         places.push(Place::default());
         let children = self.0.into_iter().map(|(key, tree)| Child {
             head: head(key.as_bytes()),
+            tail: tail(key.as_bytes()),
             place: tree.number(places),
             key: key.into_bytes().into(),
         });
@@ -221,6 +222,8 @@ const LENGTHS: usize = 24;
 struct Child {
     /// The first eight bytes, to compare at once.
     head: u64,
+    /// The last eight, of a key of more.
+    tail: u64,
     place: usize,
     key: Box<[u8]>,
 }
@@ -243,9 +246,16 @@ impl Place {
         if first == last {
             return None;
         }
-        let head = head(key);
+        let (head, tail) = (head(key), tail(key));
         let alike = &self.children[usize::from(first)..usize::from(last)];
-        alike.iter().find(|child| child.head == head && (length <= 8 || *child.key == *key)).map(|child| child.place)
+        // Sixteen bytes are compared by their two ends.
+        let is_key = |child: &&Child| child.head == head && child.tail == tail && (length <= 16 || *child.key == *key);
+        alike.iter().find(is_key).map(|child| child.place)
+    }
+
+    #[cold]
+    fn find_escaped(&self, key: &[u8]) -> Option<usize> {
+        self.find(unescape(std::str::from_utf8(key).ok()?).as_bytes())
     }
 }
 
@@ -257,10 +267,18 @@ fn head(key: &[u8]) -> u64 {
     }
 }
 
+/// The last eight bytes, where there are more than eight.
+#[inline]
+fn tail(key: &[u8]) -> u64 {
+    match key.last_chunk::<8>() {
+        Some(eight) if key.len() > 8 => u64::from_le_bytes(*eight),
+        _ => 0,
+    }
+}
+
 /// One pass over one value.
 struct Pass<'a> {
     places: &'a [Place],
-    text: &'a str,
     scanner: Scanner<'a>,
     spans: &'a mut [Span],
 }
@@ -296,10 +314,9 @@ impl Pass<'_> {
         let places = self.places;
         loop {
             let key = self.scanner.key()?;
-            let raw = key.of(self.text);
             let child = match key.kind {
-                Kind::Text => places[place].find(raw.as_bytes()),
-                _ => places[place].find(unescape(raw).as_bytes()),
+                Kind::Text => places[place].find(self.scanner.bytes_of(key)),
+                _ => places[place].find_escaped(self.scanner.bytes_of(key)),
             };
             match child {
                 None => {
