@@ -158,9 +158,11 @@ impl<'a> Scanner<'a> {
             return Err(self.fault(What::Key));
         }
         let key = self.text()?;
-        self.space();
         if self.peek() != b':' {
-            return Err(self.fault(What::Colon));
+            self.space();
+            if self.peek() != b':' {
+                return Err(self.fault(What::Colon));
+            }
         }
         self.at += 1;
         self.space();
@@ -170,6 +172,22 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn bytes_of(&self, span: Span) -> &'a [u8] {
         self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// After a value: a comma, with what follows it, or the end of the object or list, which stays unread.
+    #[inline(always)]
+    pub fn goes_on(&mut self, end: u8) -> Scan<bool> {
+        if self.peek() != b',' {
+            self.space();
+            match self.peek() {
+                b',' => {}
+                byte if byte == end => return Ok(false),
+                _ => return Err(self.fault(What::CommaOrEnd)),
+            }
+        }
+        self.at += 1;
+        self.space();
+        Ok(true)
     }
 
     /// A value of any kind, inside `level` levels that are open already.
@@ -241,20 +259,12 @@ impl<'a> Scanner<'a> {
             }
             // Here one has ended, or an empty container has its end before it.
             loop {
-                self.space();
                 let object = objects & 1 == 1;
-                match self.peek() {
-                    b',' => {
-                        self.at += 1;
-                        self.space();
-                        if object {
-                            self.key()?;
-                        }
-                        break;
+                if self.goes_on(if object { b'}' } else { b']' })? {
+                    if object {
+                        self.key()?;
                     }
-                    b'}' if object => {}
-                    b']' if !object => {}
-                    _ => return Err(self.fault(What::CommaOrEnd)),
+                    break;
                 }
                 self.at += 1;
                 objects >>= 1;

@@ -329,13 +329,9 @@ impl Pass<'_> {
                     self.value(child, level)?;
                 }
             }
-            self.scanner.space();
-            match self.scanner.peek() {
-                b',' => self.scanner.advance(),
-                b'}' => return Ok(()),
-                _ => return Err(self.scanner.fault(What::CommaOrEnd)),
+            if !self.scanner.goes_on(b'}')? {
+                return Ok(());
             }
-            self.scanner.space();
         }
     }
 }
