@@ -61,7 +61,13 @@ impl Leash {
     }
 
     pub fn has_ended(&mut self) -> bool {
-        self.shell.try_wait().expect("our own child can be waited for").is_some()
+        self.status().is_some()
+    }
+
+    /// The exit code once it has ended; 128 and the signal's number for one that a signal ended.
+    pub fn status(&mut self) -> Option<i32> {
+        let status = self.shell.try_wait().expect("our own child can be waited for")?;
+        Some(status.code().unwrap_or(-1))
     }
 
     /// Sends a signal, by name (`STOP`, `CONT`, `TERM`).

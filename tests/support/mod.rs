@@ -15,8 +15,11 @@
 #![allow(dead_code)] // each test binary uses a part of it
 
 pub mod broker;
+pub mod kairos;
 pub mod leash;
 pub mod ports;
+pub mod proxy;
+pub mod random;
 pub mod server;
 pub mod topics;
 

@@ -95,16 +95,31 @@ pub fn partition_count(bootstrap: &str, name: &str) -> Option<i32> {
 
 /// Writes the records in order and waits until the broker has them all.
 pub fn produce(bootstrap: &str, topic: &str, records: &[Record]) {
-    let producer: BaseProducer = client(bootstrap)
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("linger.ms", "5")
-        .create()
-        .expect("a producer");
-    for record in records {
-        send(&producer, topic, record, OwnedHeaders::new());
+    let writer = Writer::new(bootstrap);
+    writer.send_all(topic, records);
+    writer.finish();
+}
+
+/// A producer that keeps order and loses nothing, whatever the broker does meanwhile.
+pub struct Writer(BaseProducer);
+
+impl Writer {
+    pub fn new(bootstrap: &str) -> Self {
+        let mut config = client(bootstrap);
+        config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "5");
+        Self(config.create().expect("a producer"))
     }
-    producer.flush(LIMIT).expect("all records are written");
+
+    pub fn send_all(&self, topic: &str, records: &[Record]) {
+        for record in records {
+            send(&self.0, topic, record, OwnedHeaders::new());
+        }
+    }
+
+    /// Waits until the broker has them all.
+    pub fn finish(self) {
+        self.0.flush(LIMIT).expect("all records are written");
+    }
 }
 
 /// One record, with headers.
@@ -185,11 +200,18 @@ pub fn positions(bootstrap: &str, group: &str, topic: &str) -> Vec<Option<(i64, 
     found.into_iter().map(|(_, at, metadata)| offset(at, metadata)).collect()
 }
 
-/// Commits positions as a foreign tool does: from a client of the group that has no partitions.
+/// Commits a position as a foreign tool does: from a client of the group that has no partitions.
 pub fn set_position(bootstrap: &str, group: &str, topic: &str, partition: i32, offset: i64) {
+    set_position_with(bootstrap, group, topic, partition, offset, "");
+}
+
+/// The same, with metadata.
+pub fn set_position_with(bootstrap: &str, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) {
     let consumer: BaseConsumer = client(bootstrap).set("group.id", group).create().expect("a consumer");
     let mut positions = TopicPartitionList::new();
-    positions.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+    let mut position = positions.add_partition(topic, partition);
+    position.set_offset(Offset::Offset(offset)).expect("a valid offset");
+    position.set_metadata(metadata);
     wait_for("a commit from outside", || {
         consumer.commit(&positions, rdkafka::consumer::CommitMode::Sync).is_ok() // refused while the group has members
     });
