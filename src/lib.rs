@@ -20,5 +20,6 @@
 pub mod commands;
 pub mod engine;
 pub mod processor;
+pub mod forwarder;
 pub mod settings;
 pub mod storage;

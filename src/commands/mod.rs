@@ -4,6 +4,7 @@
 pub mod config;
 pub mod demo;
 mod exit;
+pub mod forward;
 mod manual;
 
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub struct Cli {
 enum Command {
     /// Show the effective settings and where each came from
     Config(config::Args),
+    /// Deliver the outgoing topic to Segment, or anything compatible
+    Forward(forward::Args),
     /// Print a completion script for a shell
     #[command(hide = true)]
     Completions(manual::CompletionsArgs),
@@ -39,6 +42,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Config(args) => config::run(args),
+            Command::Forward(args) => forward::run(args),
             Command::Completions(args) => manual::completions(args),
             Command::Manual => manual::manual(),
         };

@@ -81,9 +81,20 @@ pub struct Forward {
     pub write_key: Option<Secret>,
     pub write_key_file: Option<PathBuf>,
     pub kinds: Vec<String>,
+    /// Empty: all.
+    pub traits: Vec<String>,
+    /// Empty: all.
+    pub events: Vec<String>,
     pub max_items: usize,
     pub max_wait: Millis,
     pub rate: f64,
+    pub instances: usize,
+    pub instance: Option<String>,
+    pub concurrency: usize,
+    pub timeout: Millis,
+    pub stop_timeout: Millis,
+    pub stalled_after: Millis,
+    pub ca_file: Option<PathBuf>,
     pub gzip: bool,
 }
 
@@ -192,12 +203,21 @@ fn forward(all: &Resolved) -> Forward {
         },
         write_key_file: all.text_or_none("forward.write_key_file").map(PathBuf::from),
         kinds: all.texts("forward.kinds"),
+        traits: all.texts("forward.traits"),
+        events: all.texts("forward.events"),
         max_items: all.count("forward.max_items"),
         max_wait: all.millis("forward.max_wait"),
         rate: match all.value("forward.rate") {
             Value::Number(rate) => *rate,
             other => wrong_kind("forward.rate", other),
         },
+        instances: all.count("forward.instances"),
+        instance: all.text_or_none("forward.instance"),
+        concurrency: all.count("forward.concurrency"),
+        timeout: all.millis("forward.timeout"),
+        stop_timeout: all.millis("forward.stop_timeout"),
+        stalled_after: all.millis("forward.stalled_after"),
+        ca_file: all.text_or_none("forward.ca_file").map(PathBuf::from),
         gzip: all.flag("forward.gzip"),
     }
 }

@@ -28,7 +28,7 @@ const FIXED: &[(&str, &str)] = &[
     ("bootstrap.servers", "set kafka.brokers"),
     ("metadata.broker.list", "set kafka.brokers"),
     ("group.id", "set run.group or forward.group"),
-    ("group.instance.id", "set run.instance"),
+    ("group.instance.id", "set run.instance or forward.instance"),
     ("group.protocol", "the classic one is needed"),
     ("partition.assignment.strategy", "it must be cooperative-sticky"),
     ("enable.auto.commit", "offsets are committed with the messages they led to"),

@@ -1,0 +1,112 @@
+//! `kairos forward`: settings → the forwarder, until it is told to stop. It must not know how delivery works.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use tokio::signal::unix::{SignalKind, signal};
+
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigArg, Exit, print};
+use crate::engine::Millis;
+use crate::forwarder::{self, Config, Error, Kind, Metrics, Routing, WriteKeySource};
+use crate::settings::{Log, LogFormat, Secret, Settings};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Print what would be sent from here to the end of the topic, one message a line; send and commit nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(args: Args) -> Result<(), Exit> {
+    let settings = args.config.load()?;
+    start_log(&settings.log)?;
+    if args.dry_run {
+        // It needs no key, and must not ask for one.
+        return forwarder::dry_run(&config(&settings, WriteKeySource::Given(Secret::new(""))), print);
+    }
+    let config = config(&settings, write_key(&settings)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|e| Exit::Fault(format!("no threads to run on: {e}")))?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Exit> {
+    let no_signals = |e| Exit::Fault(format!("can't listen for signals: {e}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let metrics = Metrics::register(&Registry::new()).map_err(|e| Exit::Fault(format!("metrics: {e}")))?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(forwarder::run(config, Arc::new(metrics), stop).await?)
+}
+
+impl From<Error> for Exit {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::Settings(_) | Error::NoTopic(_) => Self::Usage(text),
+            Error::Fenced(_) => Self::Fenced(text),
+            Error::Kafka(_) | Error::Broken(_) => Self::Fault(text),
+        }
+    }
+}
+
+fn write_key(settings: &Settings) -> Result<WriteKeySource, Exit> {
+    let forward = &settings.forward;
+    let given = forward.write_key.clone().map(WriteKeySource::Given);
+    given.or_else(|| forward.write_key_file.clone().map(WriteKeySource::File)).ok_or_else(|| {
+        Exit::Usage("no write key: set KAIROS__FORWARD__WRITE_KEY, or forward.write_key_file".to_owned())
+    })
+}
+
+/// The settings as the forwarder means them.
+fn config(settings: &Settings, write_key: WriteKeySource) -> Config {
+    let forward = &settings.forward;
+    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect());
+    let kinds = (!forward.kinds.is_empty()).then(|| forward.kinds.iter().filter_map(|k| Kind::named(k)).collect());
+    let instances = u32::try_from(forward.instances).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+    Config {
+        brokers: settings.kafka.brokers.clone(),
+        properties: settings.kafka.properties.clone(),
+        topic: settings.outgoing.topic.clone(),
+        group: forward.group.clone(),
+        instance: forward.instance.clone(),
+        endpoint: forward.endpoint.clone(),
+        write_key,
+        ca_file: forward.ca_file.clone(),
+        gzip: forward.gzip,
+        timeout: duration(forward.timeout),
+        routing: Routing { kinds, traits: list(&forward.traits), events: list(&forward.events) },
+        max_items: forward.max_items,
+        max_wait: duration(forward.max_wait),
+        concurrency: forward.concurrency,
+        rate: Some(forward.rate),
+        instances,
+        stalled_after: duration(forward.stalled_after),
+        stop_timeout: duration(forward.stop_timeout),
+    }
+}
+
+fn duration(millis: Millis) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+fn start_log(log: &Log) -> Result<(), Exit> {
+    let filter = EnvFilter::try_new(&log.level).map_err(|e| Exit::Usage(format!("log.level: {e}")))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    started.map_err(|e| Exit::Fault(format!("log: {e}")))
+}

@@ -1,0 +1,213 @@
+//! What of a partition is settled, and so how far its offset may be committed.
+//!
+//! Knows nothing of how a message is settled. Offsets in a log of transactions have holes, so records are counted in
+//! the order they were read and the offset is only carried along. What is settled beyond the first open record goes
+//! into the commit's metadata, so that after a crash only what was under way is sent a second time.
+
+use std::collections::{BTreeSet, VecDeque};
+
+/// Which record, of which stay of its partition: one that was taken away and came back is another owner's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub partition: i32,
+    pub stay: u64,
+    pub number: u64,
+}
+
+#[derive(Debug)]
+pub struct Offsets {
+    stay: u64,
+    /// Number of the first open record.
+    first: u64,
+    open: VecDeque<Open>,
+    /// The next offset to consume: everything before it is settled.
+    next: Option<i64>,
+    /// Whether anything was settled since the last commit was given out.
+    moved: bool,
+    /// Offsets that an earlier owner settled ahead of its committed one.
+    ahead: BTreeSet<i64>,
+}
+
+/// Tag and version of our commits' metadata; what doesn't begin with it is somebody else's and says nothing to us.
+const TAG: &str = "kf1";
+/// Kafka takes 4,096 bytes of metadata by default. What doesn't fit is only sent again.
+const METADATA_BYTES_MAX: usize = 2_000;
+/// The longest run that is believed: a log doesn't hold more open records than we hold.
+const RUN_MAX: i64 = 1_000_000;
+
+/// What to commit for a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    pub partition: i32,
+    pub next: i64,
+    pub metadata: String,
+}
+
+#[derive(Debug)]
+struct Open {
+    offset: i64,
+    written_ms: i64,
+    settled: bool,
+}
+
+impl Offsets {
+    /// `metadata`: of the commit that is begun from, at offset `next`.
+    pub fn new(stay: u64, next: i64, metadata: &str) -> Self {
+        let ahead = parse_ahead(next, metadata).unwrap_or_default();
+        Self { stay, first: 0, open: VecDeque::new(), next: None, moved: false, ahead }
+    }
+
+    /// Settled by an earlier owner; asked once for each record.
+    pub fn is_known(&mut self, offset: i64) -> bool {
+        !self.ahead.is_empty() && self.ahead.remove(&offset)
+    }
+
+    pub fn stay(&self) -> u64 {
+        self.stay
+    }
+
+    pub fn read(&mut self, partition: i32, offset: i64, written_ms: i64) -> Place {
+        let number = self.first + self.open.len() as u64;
+        self.open.push_back(Open { offset, written_ms, settled: false });
+        Place { partition, stay: self.stay, number }
+    }
+
+    /// The first one of a place settles it; how many records the settled prefix grew by.
+    pub fn settle(&mut self, place: Place) -> usize {
+        let at = place.number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        let Some(open) = at.and_then(|at| self.open.get_mut(at)) else { return 0 };
+        self.moved |= !open.settled;
+        open.settled = true;
+        let mut grown = 0;
+        while let Some(open) = self.open.pop_front_if(|open| open.settled) {
+            self.first += 1;
+            self.next = Some(open.offset + 1);
+            grown += 1;
+        }
+        grown
+    }
+
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    pub fn oldest_written_ms(&self) -> Option<i64> {
+        self.open.front().map(|open| open.written_ms)
+    }
+
+    /// What to commit, if anything was settled since the last time this was asked.
+    pub fn take_commit(&mut self, partition: i32) -> Option<Commit> {
+        if !std::mem::take(&mut self.moved) {
+            return None;
+        }
+        let next = self.next.or_else(|| self.open.front().map(|open| open.offset))?;
+        Some(Commit { partition, next, metadata: self.metadata(next) })
+    }
+
+    /// The last commit did not arrive: it is due again.
+    pub fn commit_failed(&mut self) {
+        self.moved = self.next.is_some() || self.open.iter().any(|open| open.settled);
+    }
+
+    /// `kf1 3+2,1+7`: after `next`, three offsets on, a run of two; one further on, a run of seven. Holes in the log
+    /// belong to the run they lie in.
+    fn metadata(&self, next: i64) -> String {
+        let mut text = TAG.to_owned();
+        let (mut at, mut open) = (next, self.open.iter().peekable());
+        while let Some(first) = open.next() {
+            if !first.settled {
+                continue;
+            }
+            let mut end = first.offset + 1;
+            while let Some(more) = open.next_if(|open| open.settled) {
+                end = more.offset + 1;
+            }
+            let run = format!("{}{}+{}", if at == next { ' ' } else { ',' }, first.offset - at, end - first.offset);
+            if text.len() + run.len() > METADATA_BYTES_MAX {
+                break;
+            }
+            text.push_str(&run);
+            at = end;
+        }
+        text
+    }
+}
+
+fn parse_ahead(next: i64, metadata: &str) -> Option<BTreeSet<i64>> {
+    let runs = metadata.strip_prefix(TAG)?.strip_prefix(' ')?;
+    let (mut at, mut ahead) = (next, BTreeSet::new());
+    for run in runs.split(',') {
+        let (gap, length) = run.split_once('+')?;
+        let (gap, length): (i64, i64) = (gap.parse().ok()?, length.parse().ok()?);
+        let start = at.checked_add(gap).filter(|_| gap >= 0 && (1..RUN_MAX).contains(&length))?;
+        at = start.checked_add(length)?;
+        ahead.extend(start..at);
+    }
+    Some(ahead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Beside a model that looks through everything; and the next owner knows exactly what was settled.
+        #[test]
+        fn the_commit_is_the_end_of_the_settled_prefix(gaps in prop::collection::vec(1i64..5, 1..60), picks in prop::collection::vec(0usize..60, 0..200)) {
+            let mut offsets = Offsets::new(3, 0, "");
+            let mut log: Vec<(i64, bool)> = Vec::new();
+            let mut places = Vec::new();
+            let mut offset = 100;
+            for gap in gaps {
+                offset += gap;
+                places.push(offsets.read(0, offset, 0));
+                log.push((offset, false));
+            }
+            for pick in picks {
+                let at = pick % places.len();
+                offsets.settle(places[at]);
+                log[at].1 = true;
+                let prefix = log.iter().take_while(|(_, settled)| *settled).count();
+                prop_assert_eq!(offsets.next, prefix.checked_sub(1).map(|last| log[last].0 + 1));
+                prop_assert_eq!(offsets.open(), log.len() - prefix);
+            }
+            if let Some(commit) = offsets.take_commit(0) {
+                let mut next = Offsets::new(4, commit.next, &commit.metadata);
+                for (offset, settled) in log.iter().filter(|(offset, _)| *offset >= commit.next) {
+                    prop_assert_eq!(next.is_known(*offset), *settled);
+                }
+            }
+        }
+
+        #[test]
+        fn no_metadata_breaks_it(text in "(kf1 ?)?[0-9+,-]{0,40}|\\PC*", next: i64) {
+            Offsets::new(0, next, &text);
+        }
+    }
+
+    #[test]
+    fn a_commit_is_given_once_and_again_after_it_failed() {
+        let mut offsets = Offsets::new(0, 0, "");
+        let place = offsets.read(0, 41, 0);
+        assert_eq!(offsets.take_commit(0), None);
+        offsets.settle(place);
+        let commit = Some(Commit { partition: 0, next: 42, metadata: "kf1".into() });
+        assert_eq!(offsets.take_commit(0), commit);
+        assert_eq!(offsets.take_commit(0), None);
+        offsets.commit_failed();
+        assert_eq!(offsets.take_commit(0), commit);
+    }
+
+    #[test]
+    fn metadata_stays_within_what_kafka_takes() {
+        let mut offsets = Offsets::new(0, 0, "");
+        let places: Vec<Place> = (0..5_000).map(|offset| offsets.read(0, offset, 0)).collect();
+        places.iter().skip(1).step_by(2).for_each(|place| assert_eq!(offsets.settle(*place), 0));
+        let commit = offsets.take_commit(0).expect("something moved");
+        assert_eq!(commit.next, 0);
+        assert!((METADATA_BYTES_MAX - 10..=METADATA_BYTES_MAX).contains(&commit.metadata.len()));
+        let mut next = Offsets::new(1, 0, &commit.metadata);
+        assert!(next.is_known(1) && !next.is_known(2) && next.is_known(3));
+    }
+}

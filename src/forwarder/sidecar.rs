@@ -1,0 +1,391 @@
+//! The loop around the core: one task that reads, sends, buries and commits, each as the core says.
+//!
+//! Decides nothing about order, retries or limits. Every wait is in one place, the `select!` of [`Sidecar::deliver`].
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
+use tokio::time::{self, Duration};
+
+use super::client::{Client, Outcome};
+use super::config::Config;
+use super::dispatch::{Action, Dispatch, Letter, Note};
+use super::fault::{Error, check_topic, judge};
+use super::kafka::{self, Consumer, Event};
+use super::key::{Look, WriteKey};
+use super::letters::Letters;
+use super::metrics::Metrics;
+use super::record::Record;
+
+const TICK: Duration = Duration::from_millis(200);
+/// Records taken at a turn, before answers and timers are looked at again.
+const TURN_RECORDS: usize = 500;
+
+/// Delivers until `stop` is ready; then waits for what is under way and commits what is settled.
+pub async fn run(config: Config, metrics: Arc<Metrics>, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    let mut sidecar = Sidecar::start(config, metrics).await?;
+    let delivered = sidecar.deliver(stop).await;
+    sidecar.close().await?;
+    delivered
+}
+
+struct Sidecar {
+    config: Config,
+    core: Dispatch,
+    consumer: Arc<Consumer>,
+    events: UnboundedReceiver<Event>,
+    client: Client,
+    letters: Letters,
+    key: WriteKey,
+    requests: JoinSet<(usize, Outcome)>,
+    burials: JoinSet<(Letter, Result<(), KafkaError>)>,
+    /// Partitions that are ours once their positions are known.
+    assigning: Option<TopicPartitionList>,
+    leaving: Option<Leaving>,
+    paused: bool,
+    committing: bool,
+    hindered: bool,
+    /// What last went wrong below HTTP, for the log.
+    trouble: Option<String>,
+    metrics: Arc<Metrics>,
+}
+
+/// Partitions that go as soon as their requests have come home.
+struct Leaving {
+    partitions: TopicPartitionList,
+    deadline: Instant,
+}
+
+impl Sidecar {
+    async fn start(config: Config, metrics: Arc<Metrics>) -> Result<Self, Error> {
+        let key = WriteKey::load(config.write_key.clone()).map_err(Error::Settings)?;
+        let client = Client::new(&config).map_err(Error::Settings)?;
+        let letters = Letters::new(&config)?;
+        let (consumer, events) = kafka::subscribe(&config)?;
+        let consumer = Arc::new(consumer);
+        for topic in [config.topic.clone(), config.dead_topic()] {
+            let consumer = consumer.clone();
+            tokio::task::spawn_blocking(move || check_topic(&consumer, topic)).await??;
+        }
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+        let core = Dispatch::new(config.limits(), config.pace(), config.routing.clone(), seed);
+        Ok(Self {
+            config,
+            core,
+            consumer,
+            events,
+            client,
+            letters,
+            key,
+            requests: JoinSet::new(),
+            burials: JoinSet::new(),
+            assigning: None,
+            leaving: None,
+            paused: false,
+            committing: false,
+            hindered: false,
+            trouble: None,
+            metrics,
+        })
+    }
+
+    async fn deliver(&mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        tokio::pin!(stop);
+        let mut tick = time::interval(TICK);
+        loop {
+            self.act()?;
+            let wake = self.core.poll_timeout(Instant::now());
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                Some(event) = self.events.recv() => self.handle_event(event).await?,
+                Some(done) = self.requests.join_next() => self.handle_outcome(done?),
+                Some(done) = self.burials.join_next() => self.handle_burial(done?)?,
+                next = next_record(&self.consumer) => self.read(next).await?,
+                () = wait_until(wake) => {}
+                _ = tick.tick() => self.tick().await?,
+            }
+        }
+    }
+
+    /// Performs what the core asks for.
+    fn act(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        while let Some(action) = self.core.poll_action(now) {
+            match action {
+                Action::Send { lane, items, body } => self.send(lane, items, body.sent_at(&sent_at())),
+                Action::Bury(letter) => {
+                    let letters = self.letters.clone();
+                    self.burials.spawn(async move {
+                        let written = letters.write(&letter).await;
+                        (letter, written)
+                    });
+                }
+                Action::Note(note) => self.note(&note),
+            }
+        }
+        self.finish_leaving(now)?;
+        self.commit()?;
+        self.pause_or_resume()
+    }
+
+    fn send(&mut self, lane: usize, items: usize, body: Vec<u8>) {
+        self.metrics.request_items.observe(items as f64);
+        self.metrics.request_bytes.observe(body.len() as f64);
+        let request = self.client.post(body, self.key.secret());
+        self.requests.spawn(async move { (lane, request.await) });
+    }
+
+    fn note(&mut self, note: &Note) {
+        match note {
+            Note::Halted(refusal) => tracing::error!(
+                answer = %refusal,
+                "sending has stopped: the endpoint refuses the write key or the address. Nothing is lost; it goes on \
+                 when the write key file changes, or after a restart with other settings"
+            ),
+            Note::Resumed => tracing::info!("another write key: sending goes on"),
+            Note::Shut { why, wait } => {
+                let trouble = self.trouble.take().unwrap_or_default();
+                tracing::warn!(reason = why.name(), wait_ms = wait.as_millis(), trouble, "all requests wait");
+                self.client.reconnect();
+            }
+            Note::Opened => tracing::info!("the endpoint answers again"),
+        }
+    }
+
+    // ---- what comes in
+
+    /// The record that woke us, and what lies ready behind it.
+    async fn read(&mut self, first: Result<Record, KafkaError>) -> Result<(), Error> {
+        let (mut next, now) = (Some(first), Instant::now());
+        for _ in 0..TURN_RECORDS {
+            match next {
+                Some(Ok(record)) => self.core.handle_record(record, now),
+                Some(Err(error)) => return judge(error),
+                None => break,
+            }
+            if !self.core.has_room() {
+                break;
+            }
+            next = tokio::select! {
+                biased;
+                next = next_record(&self.consumer) => Some(next),
+                () = std::future::ready(()) => None,
+            };
+        }
+        Ok(())
+    }
+
+    fn handle_outcome(&mut self, (lane, outcome): (usize, Outcome)) {
+        self.metrics.request_seconds.observe(outcome.took.as_secs_f64());
+        if let Some(trouble) = outcome.trouble {
+            tracing::debug!(trouble, "request failed");
+            self.trouble = Some(trouble);
+        }
+        self.core.handle_answer(lane, outcome.answer, Instant::now());
+    }
+
+    fn handle_burial(&mut self, (letter, written): (Letter, Result<(), KafkaError>)) -> Result<(), Error> {
+        written?;
+        self.core.handle_buried(&letter, Instant::now());
+        Ok(())
+    }
+
+    async fn handle_event(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Assign(partitions) => {
+                self.assigning = Some(partitions);
+                self.assign().await?;
+            }
+            Event::Revoke { partitions, lost: true } => {
+                tracing::warn!(partitions = partitions.count(), "partitions lost: another instance may have them");
+                self.give_up(&partitions)?;
+            }
+            Event::Revoke { partitions, lost: false } => {
+                ids(&partitions).for_each(|id| self.core.handle_leaving(id));
+                let deadline = Instant::now() + self.config.stop_timeout;
+                self.leaving = Some(Leaving { partitions, deadline });
+            }
+            Event::Committed(result) => {
+                self.committing = false;
+                if let Err(error) = result {
+                    tracing::debug!(%error, "commit failed; it is repeated");
+                    self.metrics.commits_failed.inc();
+                    self.core.handle_commit_failed();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn tick(&mut self) -> Result<(), Error> {
+        match self.key.look() {
+            Look::Same => {}
+            Look::Changed => {
+                tracing::info!("the write key has changed");
+                self.core.handle_new_key();
+            }
+            Look::Unreadable(why) => tracing::warn!("{why}; the key that was read before stays in use"),
+        }
+        self.assign().await?;
+        self.report();
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        let standing = self.core.standing(Instant::now());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
+        self.metrics.follow(self.core.tally(), &standing, now);
+        let hindered = standing.hindrance.is_some();
+        if hindered != self.hindered {
+            self.hindered = hindered;
+            match self.metrics.hindrance() {
+                Some(why) => tracing::error!(held = standing.held, "not ready: {why}"),
+                None => tracing::info!("ready again"),
+            }
+        }
+    }
+
+    // ---- partitions
+
+    /// Takes what the group gave us, once the positions are known. Asked again at the next tick if the broker is away.
+    async fn assign(&mut self) -> Result<(), Error> {
+        let Some(partitions) = &self.assigning else { return Ok(()) };
+        let (consumer, asked) = (self.consumer.clone(), partitions.clone());
+        let starts = match tokio::task::spawn_blocking(move || kafka::starts(consumer.as_ref(), &asked)).await? {
+            Ok(starts) => starts,
+            Err(error) => {
+                tracing::warn!(%error, "positions not known yet; asking again");
+                return Ok(());
+            }
+        };
+        self.assigning = None;
+        for start in &starts {
+            if start.expired > 0 {
+                self.metrics.expired.inc_by(start.expired as u64);
+                let (partition, offsets) = (start.partition, start.expired);
+                tracing::error!(partition, offsets, "the topic's retention deleted records before they were delivered");
+            }
+            self.core.handle_assigned(start.partition, start.next, &start.metadata);
+        }
+        let positions = kafka::positions(&self.config.topic, &starts)?;
+        self.consumer.incremental_assign(&positions)?;
+        if self.paused {
+            self.consumer.pause(&positions)?;
+        }
+        tracing::info!(partitions = starts.len(), "partitions assigned");
+        Ok(())
+    }
+
+    fn finish_leaving(&mut self, now: Instant) -> Result<(), Error> {
+        let home = |leaving: &Leaving| ids(&leaving.partitions).all(|id| self.core.is_drained(id));
+        if !self.leaving.as_ref().is_some_and(|leaving| now >= leaving.deadline || home(leaving)) {
+            return Ok(());
+        }
+        let Some(leaving) = self.leaving.take() else { return Ok(()) };
+        // On the same connection as what follows, so it arrives before the next owner asks.
+        self.committing = false;
+        self.commit()?;
+        self.give_up(&leaving.partitions)
+    }
+
+    fn give_up(&mut self, partitions: &TopicPartitionList) -> Result<(), Error> {
+        ids(partitions).for_each(|id| self.core.handle_revoked(id));
+        self.assigning = None;
+        self.consumer.incremental_unassign(partitions)?;
+        tracing::info!(partitions = partitions.count(), "partitions given up");
+        Ok(())
+    }
+
+    /// One commit at a time: the next one holds what was settled meanwhile.
+    fn commit(&mut self) -> Result<(), Error> {
+        if self.committing {
+            return Ok(());
+        }
+        let commits = self.core.take_commits();
+        if !commits.is_empty() {
+            kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Async)?;
+            self.committing = true;
+        }
+        Ok(())
+    }
+
+    /// Full, we go on polling with everything paused: so the group keeps us.
+    fn pause_or_resume(&mut self) -> Result<(), Error> {
+        let change = if self.paused { self.core.has_much_room() } else { !self.core.has_room() };
+        if change {
+            let assigned = self.consumer.assignment()?;
+            if self.paused {
+                self.consumer.resume(&assigned)?
+            } else {
+                self.consumer.pause(&assigned)?
+            }
+            self.paused = !self.paused;
+        }
+        Ok(())
+    }
+
+    // ---- the end
+
+    async fn close(mut self) -> Result<(), Error> {
+        self.core.handle_stop();
+        let deadline = time::sleep(self.config.stop_timeout);
+        tokio::pin!(deadline);
+        loop {
+            self.act()?;
+            if self.core.is_idle() {
+                break;
+            }
+            tokio::select! {
+                () = &mut deadline => break,
+                Some(done) = self.requests.join_next() => self.handle_outcome(done?),
+                Some(done) = self.burials.join_next() => self.handle_burial(done?)?,
+            }
+        }
+        self.report();
+        let left = self.core.standing(Instant::now());
+        tracing::info!(undelivered = left.held, in_flight = left.in_flight_messages, "stopping");
+        tokio::task::spawn_blocking(move || self.leave()).await?
+    }
+
+    /// Commits what is settled, and leaves the group. Blocks.
+    fn leave(mut self) -> Result<(), Error> {
+        let commits = self.core.take_commits();
+        let committed = match commits.is_empty() {
+            true => Ok(()),
+            false => kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Sync),
+        };
+        self.consumer.context().close();
+        // A rebalance that still waits for our answer would keep the consumer from closing.
+        if let Some(partitions) = self.assigning.take() {
+            self.consumer.incremental_assign(&partitions)?;
+        }
+        if let Some(leaving) = self.leaving.take() {
+            self.consumer.incremental_unassign(&leaving.partitions)?;
+        }
+        Ok(committed?)
+    }
+}
+
+async fn next_record(consumer: &Consumer) -> Result<Record, KafkaError> {
+    consumer.recv().await.map(|message| kafka::to_record(&message))
+}
+
+async fn wait_until(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ids(partitions: &TopicPartitionList) -> impl Iterator<Item = i32> {
+    partitions.elements().iter().map(|element| element.partition()).collect::<Vec<_>>().into_iter()
+}
+
+fn sent_at() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
