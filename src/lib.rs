@@ -19,7 +19,7 @@
 
 pub mod commands;
 pub mod engine;
-pub mod processor;
 pub mod forwarder;
+pub mod processor;
 pub mod settings;
 pub mod storage;
