@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each with its `Args` and a `run`. Here is what they share: the list of
 //! them, how settings are found, and how a command ends. No command knows another.
 
+pub mod backtest;
 pub mod config;
 pub mod demo;
 mod exit;
@@ -26,6 +27,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Replay history through a playbook: which moments would have fired, when, for whom
+    Backtest(backtest::Args),
     /// Show the effective settings and where each came from
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
@@ -41,6 +44,7 @@ enum Command {
 impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Backtest(args) => backtest::run(args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
             Command::Completions(args) => manual::completions(args),

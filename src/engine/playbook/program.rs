@@ -136,7 +136,12 @@ pub struct Program {
 
 impl Program {
     pub fn compile(playbook: Playbook) -> Self {
-        let cells = Needs::of(&playbook).cells();
+        Self::compile_watching(playbook, &[])
+    }
+
+    /// The same, and counts all occurrences of some signals, for those who look on.
+    pub fn compile_watching(playbook: Playbook, watched: &[usize]) -> Self {
+        let cells = Needs::of(&playbook, watched).cells();
         let ids: Map<Cell, CellId> = cells.iter().enumerate().map(|(i, c)| (c.clone(), i as CellId)).collect();
         let fingerprints = cells.iter().map(|cell| fingerprint(&playbook, cell)).collect();
         let state = |e: &Expr| Code::compile(e, Scope::State(&ids));
@@ -346,7 +351,7 @@ struct Needs {
 }
 
 impl Needs {
-    fn of(playbook: &Playbook) -> Self {
+    fn of(playbook: &Playbook, watched: &[usize]) -> Self {
         let mut needs = Self::default();
         // In the order of the numbers above.
         needs.cells.extend([
@@ -357,6 +362,9 @@ impl Needs {
             Cell::Sent,
             Cell::Kept(email_path()),
         ]);
+        for signal in watched {
+            needs.add(Cell::Basic(*signal));
+        }
         for path in playbook.traits.iter().flat_map(|t| &t.paths) {
             needs.kept(path);
         }
