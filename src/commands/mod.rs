@@ -4,6 +4,7 @@
 pub mod backtest;
 pub mod config;
 pub mod demo;
+mod playbook;
 mod exit;
 pub mod forward;
 mod manual;
