@@ -4,10 +4,10 @@
 pub mod backtest;
 pub mod config;
 pub mod demo;
-mod playbook;
 mod exit;
 pub mod forward;
 mod manual;
+mod playbook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

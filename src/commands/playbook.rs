@@ -45,7 +45,8 @@ pub fn text(path: &Path) -> Result<String, Exit> {
 
 /// Mistakes as a compiler shows them, each with its lines.
 pub fn draw(text: &str, file: &str, mistakes: &[Mistake], colour: bool) -> String {
-    let renderer = if colour && std::env::var_os("NO_COLOR").is_none() { Renderer::styled() } else { Renderer::plain() };
+    let renderer =
+        if colour && std::env::var_os("NO_COLOR").is_none() { Renderer::styled() } else { Renderer::plain() };
     let drawn = mistakes.iter().map(|mistake| renderer.render(&[group(text, file, mistake)]));
     drawn.collect::<Vec<_>>().join("\n\n")
 }

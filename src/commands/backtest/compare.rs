@@ -41,28 +41,36 @@ impl Comparison {
         names.dedup();
         let (new_users, old_users) = (users(new), users(old));
         let none = Default::default();
-        let differences = names.into_iter().map(|name| {
-            let cooldown = [new, old].iter().filter_map(|side| side.playbook().moments.iter().find(|m| m.name == name)).map(|m| m.cooldown).max();
-            let (a, b) = (by_user(new, &name), by_user(old, &name));
-            let (was, is) = (old_users.get(name.as_str()).unwrap_or(&none), new_users.get(name.as_str()).unwrap_or(&none));
-            let gained = is.difference(was).map(|u| u.to_string()).collect();
-            let lost = was.difference(is).map(|u| u.to_string()).collect();
-            let mut difference = Difference { name, gained, lost, ..Difference::default() };
-            let within = cooldown.unwrap_or(0).max(PAIR_MAX);
-            let mut all: Vec<&&str> = a.keys().chain(b.keys()).collect();
-            all.sort();
-            all.dedup();
-            for user in all {
-                let empty = Vec::new();
-                let (a, b) = (a.get(user).unwrap_or(&empty), b.get(user).unwrap_or(&empty));
-                let pairs = pairs(a, b, within);
-                difference.only_new += (a.len() - pairs.len()) as u64;
-                difference.only_old += (b.len() - pairs.len()) as u64;
-                difference.later.extend(pairs);
-            }
-            difference.later.sort_unstable();
-            difference
-        }).collect();
+        let differences = names
+            .into_iter()
+            .map(|name| {
+                let cooldown = [new, old]
+                    .iter()
+                    .filter_map(|side| side.playbook().moments.iter().find(|m| m.name == name))
+                    .map(|m| m.cooldown)
+                    .max();
+                let (a, b) = (by_user(new, &name), by_user(old, &name));
+                let (was, is) =
+                    (old_users.get(name.as_str()).unwrap_or(&none), new_users.get(name.as_str()).unwrap_or(&none));
+                let gained = is.difference(was).map(|u| u.to_string()).collect();
+                let lost = was.difference(is).map(|u| u.to_string()).collect();
+                let mut difference = Difference { name, gained, lost, ..Difference::default() };
+                let within = cooldown.unwrap_or(0).max(PAIR_MAX);
+                let mut all: Vec<&&str> = a.keys().chain(b.keys()).collect();
+                all.sort();
+                all.dedup();
+                for user in all {
+                    let empty = Vec::new();
+                    let (a, b) = (a.get(user).unwrap_or(&empty), b.get(user).unwrap_or(&empty));
+                    let pairs = pairs(a, b, within);
+                    difference.only_new += (a.len() - pairs.len()) as u64;
+                    difference.only_old += (b.len() - pairs.len()) as u64;
+                    difference.later.extend(pairs);
+                }
+                difference.later.sort_unstable();
+                difference
+            })
+            .collect();
         let moments = (new.firings.len() as u64, old.firings.len() as u64);
         Self { differences, identifies: (new.identifies, old.identifies), moments }
     }
@@ -75,7 +83,11 @@ impl Comparison {
             let _ = writeln!(
                 out,
                 "  {}: {} only in new, {} only in old, {} in both ({moved} at another time, median {:+.1} d)",
-                d.name, d.only_new, d.only_old, d.later.len(), median as f64 / DAY as f64
+                d.name,
+                d.only_new,
+                d.only_old,
+                d.later.len(),
+                median as f64 / DAY as f64
             );
             for (what, users) in [("gained", &d.gained), ("lost", &d.lost)] {
                 if !users.is_empty() {

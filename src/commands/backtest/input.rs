@@ -68,7 +68,8 @@ impl Input {
         loop {
             value.clear();
             let read = source.reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut value);
-            let count = read.map_err(|e| Exit::Fault(format!("{}:{}: {e}", source.path.display(), source.number + 1)))?;
+            let count =
+                read.map_err(|e| Exit::Fault(format!("{}:{}: {e}", source.path.display(), source.number + 1)))?;
             if count == 0 {
                 return Ok(());
             }

@@ -59,20 +59,21 @@ impl Outcome {
     /// Of all users known at a time, the share with the outcome within the horizon.
     fn base_rate(&self, at: Millis) -> f64 {
         let known = self.known.iter().filter(|(_, first)| **first <= at);
-        let (all, with) = known.fold((0u64, 0u64), |(all, with), (user, _)| {
-            (all + 1, with + u64::from(self.follows(user, at).is_some()))
-        });
+        let (all, with) = known
+            .fold((0u64, 0u64), |(all, with), (user, _)| (all + 1, with + u64::from(self.follows(user, at).is_some())));
         with as f64 / all.max(1) as f64
     }
 
     pub fn text(&self, side: &Side, span: Option<(Millis, Millis)>) -> String {
-        let mut out = format!("\noutcome: {} within {} d (95% intervals)\n", self.name, self.within as f64 / DAY as f64);
+        let mut out =
+            format!("\noutcome: {} within {} d (95% intervals)\n", self.name, self.within as f64 / DAY as f64);
         let end = span.map_or(0, |(_, last)| last);
         for (i, moment) in side.playbook().moments.iter().enumerate() {
             let mut users = BTreeSet::new();
             let firsts: Vec<&Firing> =
                 side.firings.iter().filter(|f| f.moment == i && users.insert(f.user.as_str())).collect();
-            let (over, open): (Vec<&Firing>, Vec<&Firing>) = firsts.into_iter().partition(|f| f.at + self.within <= end);
+            let (over, open): (Vec<&Firing>, Vec<&Firing>) =
+                firsts.into_iter().partition(|f| f.at + self.within <= end);
             let mut waits: Vec<Millis> = over.iter().filter_map(|f| self.follows(&f.user, f.at)).collect();
             waits.sort_unstable();
             let days: BTreeSet<Millis> = over.iter().map(|f| f.at.div_euclid(DAY)).collect();

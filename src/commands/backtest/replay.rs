@@ -163,7 +163,8 @@ impl Replay {
                 Action::Emit(message) => {
                     self.main.note(&message);
                     if let Some(out) = emit {
-                        write_message(out, &message).map_err(|e| Exit::Fault(format!("can't write the messages: {e}")))?;
+                        write_message(out, &message)
+                            .map_err(|e| Exit::Fault(format!("can't write the messages: {e}")))?;
                     }
                 }
                 Action::DeadLetter(dead) => {

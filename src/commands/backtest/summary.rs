@@ -15,8 +15,19 @@ pub fn text(replay: &Replay) -> String {
     let counts = &replay.main.counts;
     let (profiles, bytes) = replay.main.engine.size();
     let rate = replay.lines as f64 / replay.seconds.max(1e-9);
-    let _ = writeln!(out, "{} records, {} events, {profiles} profiles ({} MB)", replay.lines, counts.events, bytes / 1_000_000);
-    let _ = writeln!(out, "{:.1} s, {rate:.0} records/s, {:.0} MB/s", replay.seconds, replay.bytes as f64 / replay.seconds.max(1e-9) / 1e6);
+    let _ = writeln!(
+        out,
+        "{} records, {} events, {profiles} profiles ({} MB)",
+        replay.lines,
+        counts.events,
+        bytes / 1_000_000
+    );
+    let _ = writeln!(
+        out,
+        "{:.1} s, {rate:.0} records/s, {:.0} MB/s",
+        replay.seconds,
+        replay.bytes as f64 / replay.seconds.max(1e-9) / 1e6
+    );
     if let Some((first, last)) = replay.span {
         let _ = writeln!(out, "from {} to {}", time::format(first), time::format(last));
     }
@@ -97,7 +108,11 @@ fn bill(out: &mut String, replay: &Replay) {
 }
 
 fn days(length: Millis) -> String {
-    if length < DAY { format!("{:.1} h", length as f64 / 3_600_000.0) } else { format!("{:.1} d", length as f64 / DAY as f64) }
+    if length < DAY {
+        format!("{:.1} h", length as f64 / 3_600_000.0)
+    } else {
+        format!("{:.1} d", length as f64 / DAY as f64)
+    }
 }
 
 /// A small chart: one sign a week, the highest the most.
