@@ -29,7 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Replay history through a playbook: which moments would have fired, when, for whom
-    Backtest(backtest::Args),
+    Backtest(Box<backtest::Args>),
     /// Show the effective settings and where each came from
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
@@ -45,7 +45,7 @@ enum Command {
 impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
-            Command::Backtest(args) => backtest::run(args),
+            Command::Backtest(args) => backtest::run(*args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
             Command::Completions(args) => manual::completions(args),

@@ -127,7 +127,7 @@ impl Replay {
         let started = Instant::now();
         let mut spare = Vec::new();
         let mut actions = Vec::new();
-        let progress = std::io::stderr().is_terminal().then(|| indicatif::ProgressBar::new_spinner());
+        let progress = std::io::stderr().is_terminal().then(indicatif::ProgressBar::new_spinner);
         while let Some(line) = input.next_line(std::mem::take(&mut spare))? {
             let time = self.time(&line, &input)?;
             let record = Record { offset: self.lines as i64, time, key: None, value: Some(&line.value) };
