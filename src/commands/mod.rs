@@ -2,6 +2,7 @@
 //! them, how settings are found, and how a command ends. No command knows another.
 
 pub mod backtest;
+pub mod check;
 pub mod config;
 pub mod demo;
 mod exit;
@@ -30,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Replay history through a playbook: which moments would have fired, when, for whom
     Backtest(Box<backtest::Args>),
+    /// Read settings and playbooks, and report every mistake at once
+    Check(check::Args),
     /// Show the effective settings and where each came from
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
@@ -46,6 +49,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Backtest(args) => backtest::run(*args),
+            Command::Check(args) => check::run(args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
             Command::Completions(args) => manual::completions(args),
