@@ -9,6 +9,7 @@ mod exit;
 pub mod forward;
 mod manual;
 mod playbook;
+pub mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Backtest(Box<backtest::Args>),
     /// Read settings and playbooks, and report every mistake at once
     Check(check::Args),
+    /// Process the raw topic until told to stop
+    Run(run::Args),
     /// Show the effective settings and where each came from
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
@@ -50,6 +53,7 @@ impl Cli {
         let result = match self.command {
             Command::Backtest(args) => backtest::run(*args),
             Command::Check(args) => check::run(args),
+            Command::Run(args) => run::run(args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
             Command::Completions(args) => manual::completions(args),
