@@ -23,3 +23,4 @@ pub mod forwarder;
 pub mod processor;
 pub mod settings;
 pub mod storage;
+pub mod telemetry;

@@ -20,7 +20,6 @@ pub mod observe;
 mod outgoing;
 mod partition;
 pub mod partitioner;
-pub mod playbook;
 pub mod position;
 mod raw;
 mod restore;

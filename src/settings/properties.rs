@@ -41,6 +41,9 @@ const FIXED: &[(&str, &str)] = &[
     ("acks", "exactly-once needs all of them"),
     ("request.required.acks", "exactly-once needs all of them"),
     ("transactional.id", "it follows from run.group and run.instance"),
+    ("transaction.timeout.ms", "an open transaction stops every reader, so it must be short"),
+    ("message.timeout.ms", "it must fit into a transaction"),
+    ("message.max.bytes", "dead letters must fit"),
     ("partitioner", "set raw.partitioner"),
 ];
 
