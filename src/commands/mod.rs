@@ -2,6 +2,7 @@
 //! them, how settings are found, and how a command ends. No command knows another.
 
 pub mod backtest;
+pub mod check;
 pub mod config;
 pub mod demo;
 mod exit;
@@ -31,12 +32,14 @@ pub struct Cli {
 enum Command {
     /// Replay history through a playbook: which moments would have fired, when, for whom
     Backtest(Box<backtest::Args>),
+    /// Read settings and playbooks, and report every mistake at once
+    Check(check::Args),
+    /// Process the raw topic until told to stop
+    Run(run::Args),
     /// Show the effective settings and where each came from
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
     Forward(forward::Args),
-    /// Process the raw topic into profiles and moments, exactly once
-    Run(run::Args),
     /// Print a completion script for a shell
     #[command(hide = true)]
     Completions(manual::CompletionsArgs),
@@ -49,9 +52,10 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Backtest(args) => backtest::run(*args),
+            Command::Check(args) => check::run(args),
+            Command::Run(args) => run::run(args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
-            Command::Run(args) => run::run(args),
             Command::Completions(args) => manual::completions(args),
             Command::Manual => manual::manual(),
         };

@@ -77,7 +77,6 @@ fn within(text: &str, span: &Span) -> Span {
 }
 
 /// Line and column of a place, both from 1 on; columns count characters.
-#[allow(dead_code)] // for `check`
 pub fn position(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..within(text, &(at..at)).start];
     let line = before.rfind('\n').map_or(0, |end| end + 1);

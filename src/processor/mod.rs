@@ -20,6 +20,7 @@ pub mod observe;
 mod outgoing;
 mod partition;
 pub mod partitioner;
+pub mod playbook;
 pub mod position;
 mod raw;
 mod restore;

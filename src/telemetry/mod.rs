@@ -5,12 +5,10 @@ pub mod admin;
 mod health;
 mod log;
 pub mod metrics;
-mod processing;
 mod registry;
 
 pub use admin::{Admin, LookUp};
 pub use health::Health;
 pub use log::Log;
 pub use metrics::{ALL, Form, Metric};
-pub use processing::Processing;
 pub use registry::Registry;

@@ -1,6 +1,7 @@
 //! `kairos run`: configure → check → build → watch → process → drain. It must not know how records are processed.
 
 mod editions;
+mod processing;
 mod watch;
 
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use super::{ConfigArg, Exit};
 use crate::processor::{self, Config, Fault, OnTrouble, Outside, Shutdown, SystemClock};
 use crate::settings::{OnChange, Settings};
 use crate::telemetry::admin::Sources;
-use crate::telemetry::{Admin, Health, Log, Processing, Registry};
+use crate::telemetry::{Admin, Health, Log, Registry};
 use editions::Reader;
+use processing::Processing;
 use watch::Watch;
 
 #[derive(Debug, clap::Args)]
@@ -22,18 +24,19 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Exit> {
     let settings = args.config.load()?;
-    let reader = Arc::new(Reader::new(&settings));
-    let edition = reader.read_file()?;
+    let config = config(&settings);
+    let reader = Reader::new(settings.run.playbook.clone(), config.clone());
+    let playbook = reader.read()?;
 
     let log = Log::start(&settings.log);
     let registry = Registry::new(|metric| !metric.name.starts_with("kairos_forward_"));
     let health = Health::default();
-    let observer = Arc::new(Processing::new(registry.clone(), health.clone(), edition.moments));
+    let observer = Arc::new(Processing::new(registry.clone(), health.clone(), playbook.moments()));
     let sources = Sources { registry: registry.clone(), health, look_up: None };
     let admin = Admin::start(&settings.admin, sources).map_err(Exit::Fault)?;
 
     let shutdown = Shutdown::default();
-    let editions = Arc::new(reader.editions(edition.edition));
+    let editions = processor::playbook::editions(playbook.program, playbook.text, &config);
     let outside = Outside {
         editions: Arc::clone(&editions),
         clock: Arc::new(SystemClock::default()),
@@ -49,7 +52,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
         admin = admin.as_ref().map(|admin| admin.address.to_string()),
         "processing"
     );
-    let ended = processor::run(config(&settings), &outside);
+    let ended = processor::run(config, &outside);
     drop((watch, admin));
     ended.map_err(exit)
 }

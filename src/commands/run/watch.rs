@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::editions::Reader;
+use super::processing::Processing;
 use crate::commands::{ConfigArg, Exit};
 use crate::processor::{Editions, Shutdown};
-use crate::telemetry::{Log, Processing, Registry, metrics};
+use crate::telemetry::{Log, Registry, metrics};
 
 /// After this time workers no longer wait for broker or store.
 const HURRY_AFTER: Duration = Duration::from_secs(25);
@@ -26,7 +27,7 @@ const STAND_BY_AFTER: Duration = Duration::from_secs(60);
 
 pub struct Watch {
     pub shutdown: Shutdown,
-    pub reader: Arc<Reader>,
+    pub reader: Reader,
     pub editions: Arc<Editions>,
     pub observer: Arc<Processing>,
     pub registry: Registry,
@@ -144,12 +145,13 @@ impl Watch {
             return;
         }
         *tried = text;
-        match self.reader.read_file() {
-            Ok(read) => {
-                tracing::info!(fingerprint = read.edition.fingerprint, "the playbook has changed and is taken over");
+        match self.reader.read() {
+            Ok(ready) => {
+                let fingerprint = &ready.program.playbook.fingerprint;
+                tracing::info!(fingerprint, "the playbook has changed and is taken over");
                 self.registry.add(&metrics::PLAYBOOK_RELOADS, &["taken"], 1.0);
-                self.editions.replace(read.edition);
-                self.observer.playbook(read.moments);
+                self.observer.playbook(ready.moments());
+                self.editions.replace(self.reader.edition(ready));
             }
             Err(mistakes) => {
                 tracing::error!("the playbook has changed but is wrong; the old one stays in force:\n{mistakes}");

@@ -3,16 +3,19 @@
 #[allow(dead_code)] // warnings are next
 mod check;
 pub mod code;
+pub mod cost;
 mod expression;
 pub mod meant;
 pub mod mistake;
 pub mod pattern;
 pub mod program;
-#[allow(dead_code, unused_imports)] // tests are next
+pub mod tests;
+mod walk;
 mod written;
 
 use meant::{Millis, Playbook};
 use mistake::Mistake;
+use tests::TestCase;
 
 /// What came of reading a playbook: data and all mistakes, never the first error alone.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub struct Reading {
     pub file: String,
     /// There when nothing is wrong with it, whatever the warnings.
     pub playbook: Option<Playbook>,
+    /// Its own tests, as far as they can be made out.
+    pub tests: Vec<TestCase>,
     /// Errors and warnings, in the order of their places.
     pub mistakes: Vec<Mistake>,
 }
@@ -29,11 +34,37 @@ pub struct Reading {
 pub fn read(text: &str, file: &str) -> Reading {
     let mut mistakes = Vec::new();
     let written = written::read(text, &mut mistakes);
-    let playbook = written.map(|written| check::check(text, &written, &mut mistakes));
+    let (playbook, tests) = match &written {
+        Some(written) => {
+            let playbook = check::check(text, written, &mut mistakes);
+            let tests = check::cases(text, &written.tests, &playbook, &mut mistakes);
+            (Some(playbook), tests)
+        }
+        None => (None, Vec::new()),
+    };
+    in_order(&mut mistakes);
+    let is_right = !mistakes.iter().any(Mistake::is_error);
+    Reading { file: file.to_string(), playbook: playbook.filter(|_| is_right), tests, mistakes }
+}
+
+/// Reads a file that holds tests and nothing else, for a playbook that was read before.
+pub fn read_tests(text: &str, playbook: &Playbook) -> (Vec<TestCase>, Vec<Mistake>) {
+    let mut mistakes = Vec::new();
+    let written = written::read(text, &mut mistakes);
+    let tests = written.map(|written| check::cases(text, &written.tests, playbook, &mut mistakes));
+    in_order(&mut mistakes);
+    (tests.unwrap_or_default(), mistakes)
+}
+
+/// Whether a file holds tests and nothing else, and so belongs to a playbook in another file.
+pub fn holds_only_tests(text: &str) -> bool {
+    let written = written::read(text, &mut Vec::new());
+    written.is_some_and(|written| !written.tests.is_empty() && written.is_without_rules())
+}
+
+fn in_order(mistakes: &mut Vec<Mistake>) {
     mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end, mistake.code));
     mistakes.dedup();
-    let is_right = !mistakes.iter().any(Mistake::is_error);
-    Reading { file: file.to_string(), playbook: playbook.filter(|_| is_right), mistakes }
 }
 
 /// A duration as playbooks write it, in milliseconds; `None` for any other text.
@@ -52,7 +83,7 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
+mod reading {
     use super::*;
 
     const EXAMPLE: &str = r#"
@@ -135,6 +166,35 @@ trait    = true
         let Expr::Compare(Compare::Equal, count, _) = &parts[1] else { panic!("{parts:?}") };
         let window = Window { length: 90 * 86_400_000, bucket: 3_600_000 };
         assert!(matches!(**count, Expr::Signal(2, SignalQuery::Count { window: w, ago: 604_800_000 }) if w == window));
+    }
+
+    #[test]
+    fn tests_are_read() {
+        use tests::*;
+        let text = format!(
+            r#"{EXAMPLE}
+[[tests]]
+name   = "five views"
+start  = "2026-03-01T10:00:00Z"
+events = [{{ at = "+1h", type = "page", userId = "u1", properties = {{ path = "/pricing" }}, times = 5, every = "1h" }}]
+expect = [
+  {{ not = "ready_to_buy", userId = "u1", before = 2026-03-02T00:00:00Z }},
+  {{ score = "likelihood_to_buy", userId = "u1", at_least = 0.5 }},
+]
+"#
+        );
+        let reading = read(&text, "playbook.toml");
+        assert_eq!(reading.errors().collect::<Vec<_>>(), Vec::<&Mistake>::new());
+        let start = 1_772_359_200_000;
+        let [case] = reading.tests.as_slice() else { panic!("{:?}", reading.tests) };
+        assert_eq!((case.start, case.events[0].at, case.events[0].every), (start, start + 3_600_000, 3_600_000));
+        assert_eq!(serde_json::to_string(&case.events[0].message).unwrap().len(), 62);
+        let before = Some(start + 14 * 3_600_000);
+        let not = Expected::Moment { moment: 0, ended: false, happens: false, after: None, before };
+        assert_eq!(case.expect[0].expected, not);
+        assert_eq!(case.expect[1].expected, Expected::Score { score: 0, least: 0.5, most: 1.0, at: None });
+        assert!(!holds_only_tests(&text));
+        assert!(holds_only_tests("[[tests]]\nname = 'x'"));
     }
 
     #[test]

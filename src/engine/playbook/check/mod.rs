@@ -2,6 +2,7 @@
 //! is wrong comes back together; nothing here stops at the first mistake.
 
 mod calls;
+mod cases;
 pub mod duration;
 mod expression;
 mod moments;
@@ -11,8 +12,8 @@ mod scores;
 mod settings;
 mod signals;
 mod types;
-mod walk;
 
+pub use cases::cases;
 use duration::Duration;
 use expression::{Checked, Scope};
 use names::Names;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::expression::{Checked, Scope};
-use super::walk::each;
 use super::{Check, settings};
 use crate::engine::playbook::meant::{Expr, Millis, Moment, Score, Signal, SignalKind, SignalQuery, TermKind};
 use crate::engine::playbook::mistake::{Code, Mistake};
+use crate::engine::playbook::walk::each;
 use crate::engine::playbook::written::{self, At};
 
 /// A moment as meant (what it rests on is filled in later), and its conditions with places.

@@ -71,7 +71,6 @@ pub type Segments = Vec<(At<String>, At<Number>)>;
 
 #[derive(Debug)]
 pub struct Term {
-    pub span: Span,
     pub label: Option<At<String>>,
     pub points: Option<At<Number>>,
     pub signal: Option<At<String>>,
@@ -92,6 +91,13 @@ pub struct Moment {
     pub in_traits: bool,
     pub ended: bool,
     pub enabled: bool,
+}
+
+impl Written {
+    /// Whether it says nothing about people: no traits, signals, scores or moments.
+    pub fn is_without_rules(&self) -> bool {
+        self.traits.is_empty() && self.signals.is_empty() && self.scores.is_empty() && self.moments.is_empty()
+    }
 }
 
 /// The file's tables, and all that is wrong with their shape. With broken TOML there are no tables.
@@ -253,7 +259,6 @@ fn term(mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) -> Term {
         lifespan: fields.text("lifespan", mistakes),
         cap: fields.number("cap", mistakes),
         when: fields.text("when", mistakes),
-        span: fields.span.clone(),
     };
     match (fields.has("signal"), fields.has("when")) {
         (true, true) => {

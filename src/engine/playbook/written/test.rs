@@ -35,6 +35,7 @@ pub struct Expected {
     pub before: Option<At<String>>,
     pub at: Option<At<String>>,
     pub is: Option<At<Value>>,
+    pub missing: bool,
     pub least: Option<At<Number>>,
     pub most: Option<At<Number>>,
 }
@@ -112,6 +113,7 @@ fn expected(mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) -> Expected {
         before: time(&mut fields, "before", mistakes),
         at: time(&mut fields, "at", mistakes),
         is: fields.value("is").map(|value| At { value: json(value.get_ref()), span: value.span() }),
+        missing: fields.flag("missing", mistakes).is_some_and(|flag| flag.value),
         least: fields.number("at_least", mistakes),
         most: fields.number("at_most", mistakes),
     };

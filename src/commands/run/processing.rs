@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::{Health, Registry, metrics};
 use crate::engine::{Counts, Millis, Reason};
 use crate::processor::Observer;
 use crate::processor::observe::{Phase, Standing};
+use crate::telemetry::{Health, Registry, metrics};
 
 /// Listens to all workers of a process.
 pub struct Processing {
