@@ -40,7 +40,8 @@ impl Dates<'_> {
             minutes.extend(self.instants(&own_dates(person)));
             // The first minute settles what the last event's evaluation left.
             minutes.insert(first);
-            agenda.extend(minutes.range(first..=to).map(|minute| (*minute, user.clone())));
+            let inside = minutes.into_iter().filter(|minute| (first..=to).contains(minute));
+            agenda.extend(inside.map(|minute| (minute, user.clone())));
         }
         agenda
     }

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-use crate::engine;
 use crate::model::json::{self, Json};
 use crate::model::time::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::model::{Input, Minutes, Output, Partition, Playbook, Reading};
@@ -52,11 +51,6 @@ fn model_every_minute() {
 #[test]
 fn model_by_agenda() {
     run_all(|playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Some));
-}
-
-#[test]
-fn engine() {
-    run_all(engine::run);
 }
 
 fn by_model(playbook: &str, reading: &Reading, inputs: &[Input], minutes: Minutes) -> Result<Vec<Output>, String> {
@@ -177,7 +171,7 @@ fn input(line: &str, offset: &mut i64) -> Input {
         "resume" => return Input::HoldBack { until: at, resumed: true },
         "horizon" => return Input::Horizon(at),
         "empty" => None,
-        _ if rest.starts_with('{') => Some(rest.to_owned()),
+        _ if rest.starts_with(['{', '[']) => Some(rest.to_owned()),
         _ => Some(rest.strip_prefix("raw ").map_or_else(|| message(rest).to_string(), str::to_owned)),
     };
     *offset += 1;
@@ -189,7 +183,7 @@ fn input(line: &str, offset: &mut i64) -> Input {
 fn message(line: &str) -> Json {
     let (line, more) = line.split_once(" + ").unwrap_or((line, "{}"));
     let (line, holds) = line.split_once(" {").map_or((line, None), |(line, rest)| (line, Some(format!("{{{rest}"))));
-    let (ids, what) = line.split_once(' ').expect("ids and what");
+    let (ids, what) = line.split_once(' ').unwrap_or_else(|| panic!("ids and what: {line}"));
     let (user, anonymous) = ids.split_once('~').unwrap_or((ids, ""));
     let mut message = json::object([]);
     let mut set = |key: &str, value: &str| {
