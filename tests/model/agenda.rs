@@ -82,12 +82,16 @@ impl Dates<'_> {
 
     /// The two minutes after each date, and after each date with each duration of the playbook before or after it.
     fn instants(&self, dates: &[i64]) -> Vec<i64> {
-        let lengths: BTreeSet<i64> = self.playbook.spans.iter().flat_map(|span| [span.length, -span.length, 0]).collect();
+        let lengths: BTreeSet<i64> =
+            self.playbook.spans.iter().flat_map(|span| [span.length, -span.length, 0]).collect();
         let after = |date: i64| {
             let minute = date.div_euclid(MINUTE) * MINUTE;
             [minute, minute + MINUTE, minute + 2 * MINUTE]
         };
-        dates.iter().flat_map(|date| lengths.iter().flat_map(move |length| after(date.saturating_add(*length)))).collect()
+        dates
+            .iter()
+            .flat_map(|date| lengths.iter().flat_map(move |length| after(date.saturating_add(*length))))
+            .collect()
     }
 }
 

@@ -51,14 +51,7 @@ struct Computed {
 }
 
 /// Evaluates `user` and appends what goes out. `at_minute`: it is a whole minute of the clock, not an event's turn.
-pub fn evaluate(
-    playbook: &Playbook,
-    user: &str,
-    person: &mut Person,
-    now: Now,
-    at_minute: bool,
-    out: &mut Vec<Json>,
-) {
+pub fn evaluate(playbook: &Playbook, user: &str, person: &mut Person, now: Now, at_minute: bool, out: &mut Vec<Json>) {
     let scores = compute_scores(playbook, person, now.clock);
     for (held, score) in person.segments.iter_mut().zip(&scores) {
         *held = Some(score.segment);
@@ -199,7 +192,8 @@ fn identify(
     let names = || traits.keys().chain(last.keys());
     let differs = |name: &str| traits.get(name) != last.get(name);
     let plain = names().any(|name| !drifting(name) && differs(name));
-    let scores_differ = whatever_differs && names().any(|name| name.ends_with("_score") && drifting(name) && differs(name));
+    let scores_differ =
+        whatever_differs && names().any(|name| name.ends_with("_score") && drifting(name) && differs(name));
     let rested = person.sent.as_ref().is_some_and(|sent| clock - sent.at >= playbook.min_interval);
     let moved = |(score, computed): (&Score, &Computed)| {
         let name = format!("mk_{}_score", score.name);

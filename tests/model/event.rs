@@ -55,7 +55,9 @@ impl Reading {
                 let Some(Json::List(items)) = whole.get("batch").cloned() else { unreachable!("just seen") };
                 (message, items)
             }
-            single => return vec![self.message(single, record_time, too_large).map_err(|r| Dead { reason: r, item: None })],
+            single => {
+                return vec![self.message(single, record_time, too_large).map_err(|r| Dead { reason: r, item: None })];
+            }
         };
         let mut messages = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
@@ -209,7 +211,9 @@ impl Event {
             Expr::Member(base, key) => self.json(base)?.get(key).cloned(),
             Expr::Index(base, index) => match (self.json(base)?, &**index) {
                 (object, Expr::Text(key)) => object.get(key).cloned(),
-                (Json::List(items), Expr::Number(at)) => items.get(*at as usize).cloned().filter(|item| !item.is_null()),
+                (Json::List(items), Expr::Number(at)) => {
+                    items.get(*at as usize).cloned().filter(|item| !item.is_null())
+                }
                 _ => None,
             },
             Expr::Name(name) => match name.as_str() {

@@ -30,7 +30,8 @@ enum Token {
 }
 
 /// From weakest to strongest, left-associative, as in CEL. Above them stands `?:`, below them `!` and `-`.
-const LEVELS: [&[&str]; 5] = [&["||"], &["&&"], &["==", "!=", "<=", ">=", "<", ">", "in"], &["+", "-"], &["*", "/", "%"]];
+const LEVELS: [&[&str]; 5] =
+    [&["||"], &["&&"], &["==", "!=", "<=", ">=", "<", ">", "in"], &["+", "-"], &["*", "/", "%"]];
 
 pub fn parse(source: &str) -> Result<Expr, String> {
     let mut parser = Parser { tokens: tokens(source)?, at: 0 };

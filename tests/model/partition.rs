@@ -35,8 +35,15 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// For the outgoing topic, without its messageId; no value for a `delete`.
-    Message { key: String, value: Option<Json>, cause: Option<i64> },
-    Dead { offset: i64, dead: Dead },
+    Message {
+        key: String,
+        value: Option<Json>,
+        cause: Option<i64>,
+    },
+    Dead {
+        offset: i64,
+        dead: Dead,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,7 +117,9 @@ impl Playbook {
         let mut order: Vec<usize> = Vec::new();
         while order.len() < self.scores.len() {
             let next = (0..self.scores.len())
-                .find(|i| !order.contains(i) && self.scores[*i].needs().iter().all(|n| order.contains(&self.score_index(n))))
+                .find(|i| {
+                    !order.contains(i) && self.scores[*i].needs().iter().all(|n| order.contains(&self.score_index(n)))
+                })
                 .expect("a checked playbook has no cycle");
             order.push(next);
         }
@@ -126,7 +128,8 @@ impl Playbook {
 
     fn expressions(&self) -> Vec<&Expr> {
         let terms = self.scores.iter().flat_map(|score| &score.terms);
-        let in_terms = terms.filter_map(|term| if let TermKind::Attribute(when) = &term.kind { Some(when) } else { None });
+        let in_terms =
+            terms.filter_map(|term| if let TermKind::Attribute(when) = &term.kind { Some(when) } else { None });
         let in_moments = self.moments.iter().flat_map(|moment| [Some(&moment.when), moment.until.as_ref()]);
         in_terms.chain(in_moments.flatten()).collect()
     }
@@ -170,7 +173,11 @@ impl Score {
 
 fn output_traits(table: Table) -> Vec<(String, Vec<Vec<String>>)> {
     let path = |text: String| text.split('.').map(str::to_owned).collect();
-    table.rows().into_iter().map(|(name, _)| (name.to_owned(), table.texts(name).into_iter().map(path).collect())).collect()
+    table
+        .rows()
+        .into_iter()
+        .map(|(name, _)| (name.to_owned(), table.texts(name).into_iter().map(path).collect()))
+        .collect()
 }
 
 fn signal(name: &str, table: Table, names: &[&str]) -> Result<Signal, String> {

@@ -90,7 +90,8 @@ fn check(
     let reading = Reading { unwrap, placeholders: Vec::new() };
     let outputs = run(&playbook, &reading, &inputs)?;
     let identifies = file.identifies || case.identifies;
-    let shown: Vec<Shown> = outputs.iter().filter_map(show).filter(|s| identifies || !s.head.ends_with("identify")).collect();
+    let shown: Vec<Shown> =
+        outputs.iter().filter_map(show).filter(|s| identifies || !s.head.ends_with("identify")).collect();
     let expected: Vec<Shown> = case.expect.iter().map(|line| expectation(line)).collect();
     let same = shown.len() == expected.len() && shown.iter().zip(&expected).all(|(a, b)| a.is(b));
     let lines = |all: &[Shown]| all.iter().map(|s| format!("    {} {}\n", s.head, s.json())).collect::<String>();
