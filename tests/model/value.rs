@@ -92,9 +92,9 @@ impl Value {
         }
     }
 
-    /// `in`: lists hold values.
+    /// `in`: lists hold values; a test given null is false.
     pub fn is_in(&self, list: &Value) -> bool {
-        matches!(list, Value::List(items) if items.iter().any(|item| item.same(self)))
+        *self != Null && matches!(list, Value::List(items) if items.iter().any(|item| item.same(self)))
     }
 
     /// Arithmetic on anything but numbers is null, save that `+` joins two texts.

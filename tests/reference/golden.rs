@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+use crate::engine;
 use crate::model::json::{self, Json};
 use crate::model::time::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::model::{Input, Minutes, Output, Partition, Playbook, Reading};
@@ -35,6 +36,9 @@ struct Case {
     when: Option<String>,
     #[serde(default)]
     identifies: bool,
+    /// Not yet so in the engine.
+    #[serde(default)]
+    model_only: bool,
     #[serde(default)]
     unwrap: String,
     input: Vec<String>,
@@ -45,12 +49,17 @@ const FILES: [&str; 8] = ["time", "signals", "expressions", "scores", "moments",
 
 #[test]
 fn model_every_minute() {
-    run_all(|playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Each));
+    run_all(true, |playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Each));
 }
 
 #[test]
 fn model_by_agenda() {
-    run_all(|playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Some));
+    run_all(true, |playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Some));
+}
+
+#[test]
+fn engine() {
+    run_all(false, engine::run);
 }
 
 fn by_model(playbook: &str, reading: &Reading, inputs: &[Input], minutes: Minutes) -> Result<Vec<Output>, String> {
@@ -59,13 +68,13 @@ fn by_model(playbook: &str, reading: &Reading, inputs: &[Input], minutes: Minute
 }
 
 /// All cases; all that differ, in one message.
-fn run_all(run: impl Fn(&str, &Reading, &[Input]) -> Result<Vec<Output>, String>) {
+fn run_all(model: bool, run: impl Fn(&str, &Reading, &[Input]) -> Result<Vec<Output>, String>) {
     let mut report = String::new();
     for name in FILES {
         let path = format!("{}/tests/golden/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).expect("the golden file is there");
         let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-        for case in &file.case {
+        for case in file.case.iter().filter(|case| model || !case.model_only) {
             let shown = check(&file, case, &run);
             if let Err(difference) = shown {
                 writeln!(report, "\n{name}: {}\n{difference}", case.name).expect("a text");
