@@ -77,9 +77,11 @@ impl Evaluator {
         until
     }
 
-    /// The scores of the last evaluation, by number.
-    pub fn scores(&self) -> &[ScoreNow] {
-        &self.scores
+    /// The scores of a profile at a clock.
+    pub fn scores_of(body: &mut Body, program: &Program, clock: Millis) -> Vec<ScoreNow> {
+        let mut evaluator = Self::default();
+        evaluator.work_out_scores(body, program, clock);
+        evaluator.scores
     }
 
     fn work_out_scores(&mut self, body: &mut Body, program: &Program, clock: Millis) {

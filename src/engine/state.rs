@@ -12,6 +12,7 @@ use super::observe::Observer;
 use super::playbook::meant::Moment;
 use super::playbook::program::{CellId, Program};
 use super::profile::body::Body;
+use super::score::ScoreNow;
 use super::snapshot::Cut;
 use super::table::{Kind, ProfileId, Table};
 use super::{Action, Millis, Outgoing, Record};
@@ -353,6 +354,18 @@ impl Engine {
         let mut body = Body::new(self.program.cells.len());
         body.open(&self.table.profile(at).packed);
         Some(body)
+    }
+
+    /// A user as they stand at the clock: what is remembered, and the scores worked out from it. Changes nothing.
+    pub fn standing(&self, user: &str) -> Option<(Body, Vec<ScoreNow>)> {
+        let (clock, mut body) = (self.clock?, self.find_user(user)?);
+        let scores = Evaluator::scores_of(&mut body, &self.program, clock);
+        Some((body, scores))
+    }
+
+    /// Takes it that all history is there, for tries on made-up events: `needs_history` then always has enough.
+    pub fn assume_history(&mut self) {
+        self.history = Some(Millis::MIN);
     }
 
     /// Since when there is history for a moment.
