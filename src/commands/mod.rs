@@ -10,6 +10,7 @@ pub mod forward;
 mod manual;
 mod playbook;
 pub mod run;
+pub mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a playbook's own test cases
+    Test(test::Args),
     /// Replay history through a playbook: which moments would have fired, when, for whom
     Backtest(Box<backtest::Args>),
     /// Read settings and playbooks, and report every mistake at once
@@ -51,6 +54,7 @@ enum Command {
 impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Test(args) => test::run(args),
             Command::Backtest(args) => backtest::run(*args),
             Command::Check(args) => check::run(args),
             Command::Run(args) => run::run(args),

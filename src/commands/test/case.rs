@@ -125,8 +125,10 @@ impl Run<'_> {
         let wrong = match &expectation.expected {
             Expected::Moment { moment, ended, happens, after, before } => {
                 let name = format!("mk_{}{}", self.playbook.moments[*moment].name, if *ended { "_ended" } else { "" });
-                let inside = |at: &Millis| after.is_none_or(|after| after <= *at) && before.is_none_or(|before| *at <= before);
-                let all: Vec<Millis> = sent.tracks.iter().filter(|(event, _)| *event == name).map(|(_, at)| *at).collect();
+                let inside =
+                    |at: &Millis| after.is_none_or(|after| after <= *at) && before.is_none_or(|before| *at <= before);
+                let all: Vec<Millis> =
+                    sent.tracks.iter().filter(|(event, _)| *event == name).map(|(_, at)| *at).collect();
                 if all.iter().any(inside) == *happens {
                     return None;
                 }
@@ -148,7 +150,10 @@ impl Run<'_> {
                     return None;
                 }
                 let name = &self.playbook.scores[*score].name;
-                format!("expected segment {name} of {user} to be {is:?}; it is {:?}", here.unwrap_or("none: no such user"))
+                format!(
+                    "expected segment {name} of {user} to be {is:?}; it is {:?}",
+                    here.unwrap_or("none: no such user")
+                )
             }
             Expected::Trait { name, is, .. } => {
                 let here = sent.traits.get(name).filter(|value| !value.is_null());

@@ -15,7 +15,8 @@ pub fn xml(outcomes: &[Outcome]) -> String {
             out.push_str("/>\n");
         } else {
             let text = escape(&outcome.failures.join("\n"));
-            let _ = writeln!(out, ">\n    <failure message=\"{file}:{}\">{text}</failure>\n  </testcase>", outcome.line);
+            let _ =
+                writeln!(out, ">\n    <failure message=\"{file}:{}\">{text}</failure>\n  </testcase>", outcome.line);
         }
     }
     out.push_str("</testsuite>\n");
