@@ -176,3 +176,14 @@ fn times_of_records_in_files() {
         assert_eq!(reader(&[]).file_time(record.as_bytes(), &mut Scratch::default()), expected, "{record}");
     }
 }
+
+/// Finding what is merged anew for each dead item would take seconds.
+#[test]
+fn a_batch_of_nothing_but_dead_items_is_quick() {
+    let item = format!(r#"{{"x":"{}"}}"#, "x".repeat(390));
+    let record = format!(r#"{{"sentAt":"s","batch":[{}],"context":{{"ip":"1"}}}}"#, vec![item; 2_500].join(","));
+    assert!(record.len() < 1 << 20);
+    let start = std::time::Instant::now();
+    assert_eq!(read(&reader(&[]), Some(record.as_bytes())).len(), 2_500);
+    assert!(start.elapsed().as_millis() < 4_000, "{:?}", start.elapsed());
+}

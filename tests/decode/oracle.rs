@@ -51,6 +51,14 @@ fn floats(json: Json) -> Json {
     }
 }
 
+/// Is there an exponent of three digits? `1e400` is JSON for us alone.
+fn may_pass_a_double(document: &str) -> bool {
+    document.split(['e', 'E']).skip(1).any(|rest| {
+        let digits = rest.trim_start_matches(['+', '-']);
+        digits.len() >= 3 && digits.bytes().take(3).all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// A document of few kinds of tokens, so that many are nearly right.
 fn nearly_json() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
@@ -127,6 +135,7 @@ proptest! {
 
     #[test]
     fn the_same_is_json(document in nearly_json()) {
+        prop_assume!(!may_pass_a_double(&document));
         prop_assert_eq!(ours(&document), theirs(&document), "{}", document);
     }
 
@@ -143,11 +152,8 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = with;
         if let Ok(document) = String::from_utf8(bytes) && !document.contains("\\u") {
-            // `1e400` and the like are ours alone.
-            let theirs = theirs(&document);
-            if theirs.is_some() || !document.contains(['e', 'E']) {
-                prop_assert_eq!(ours(&document), theirs, "{}", document);
-            }
+            prop_assume!(!may_pass_a_double(&document));
+            prop_assert_eq!(ours(&document), theirs(&document), "{}", document);
         }
     }
 }

@@ -5,38 +5,60 @@ use std::collections::BTreeSet;
 
 use super::json::{Kind, Span};
 use super::text::write_text;
-use super::value::{Members, last_member};
+use super::value::{Members, member};
 
-/// The item's JSON. `batch` is the object that the item's batch stood in, if it did.
-pub(super) fn alone(text: &str, item: Span, batch: Option<Span>) -> Vec<u8> {
-    let (Kind::Object, Some(batch)) = (item.kind, batch) else { return item_json(text, item) };
-    let (item, batch) = (item.of(text), batch.of(text));
-    let (context, outer_context) = (last_member(item, "context"), last_member(batch, "context"));
-    let mut out = Json::new();
+/// What a batch says once for all its items. Found once, however many of them are dead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outer {
+    context: Span,
+    integrations: Span,
+    sent_at: Span,
+}
+
+impl Outer {
+    /// Of the object that the batch stands in.
+    pub fn of(text: &str, envelope: Span) -> Self {
+        let find = |key| member(text, envelope, key);
+        Self { context: find("context"), integrations: find("integrations"), sent_at: find("sentAt") }
+    }
+
+    /// What it adds to an item, at most.
+    pub fn bytes(&self) -> usize {
+        [self.context, self.integrations, self.sent_at].iter().map(|span| (span.end - span.start) as usize).sum()
+    }
+}
+
+/// The item's JSON. `outer`: when its batch stands in an object.
+pub(super) fn alone(text: &str, item: Span, outer: Option<&Outer>) -> Vec<u8> {
+    let (Kind::Object, Some(outer)) = (item.kind, outer) else { return item_json(text, item) };
+    let context = member(text, item, "context");
     let is_merged =
-        outer_context.kind == Kind::Object && matches!(context.kind, Kind::Absent | Kind::Null | Kind::Object);
-    let defaults = ["integrations", "sentAt"].map(|key| (key, last_member(batch, key)));
-    let is_defaulted = |key: &str| {
-        defaults.iter().any(|(name, outer)| *name == key && outer.is_there() && !last_member(item, key).is_there())
-    };
-    for (key, span) in Members::new(item) {
-        if !(is_merged && key == "context" || is_defaulted(&key)) {
-            out.member(&key, item, span);
+        outer.context.kind == Kind::Object && matches!(context.kind, Kind::Absent | Kind::Null | Kind::Object);
+    let lacks = |key: &str| !member(text, item, key).is_there();
+    let defaults = [("integrations", outer.integrations), ("sentAt", outer.sent_at)];
+    let defaults = defaults.map(|(key, span)| (key, span, span.is_there() && lacks(key)));
+    let mut out = Json::new();
+    let raw = item.of(text);
+    for (key, span) in Members::new(raw) {
+        let is_replaced =
+            is_merged && key == "context" || defaults.iter().any(|(name, _, is_taken)| *is_taken && *name == key);
+        if !is_replaced {
+            out.member(&key, raw, span);
         }
     }
     if is_merged {
         out.key("context");
-        out.0.extend(merged(batch, outer_context, item, context));
+        out.0.extend(merged(text, outer.context, context));
     }
-    for (key, span) in defaults.into_iter().filter(|(key, _)| is_defaulted(key)) {
-        out.member(key, batch, span);
+    for (key, span, _) in defaults.into_iter().filter(|(_, _, is_taken)| *is_taken) {
+        out.member(key, text, span);
     }
     out.end()
 }
 
 /// The outer context's keys that the item's own does not have, then the item's.
-fn merged(batch: &str, outer: Span, item: &str, own: Span) -> Vec<u8> {
-    let (outer, own) = (outer.of(batch), if own.kind == Kind::Object { own.of(item) } else { "{}" });
+fn merged(text: &str, outer: Span, own: Span) -> Vec<u8> {
+    let (outer, own) = (outer.of(text), if own.kind == Kind::Object { own.of(text) } else { "{}" });
     let names: BTreeSet<_> = Members::new(own).map(|(key, _)| key).collect();
     let mut out = Json::new();
     for (key, span) in Members::new(outer).filter(|(key, _)| !names.contains(key)) {

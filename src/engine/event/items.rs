@@ -1,6 +1,6 @@
 //! The items of a record, one after the other. It knows nothing of how the record was opened.
 
-use super::dead;
+use super::dead::{self, Outer};
 use super::fields::{Event, Fields};
 use super::json::{Kind, Span};
 use super::judge::{Verdict, judge};
@@ -57,8 +57,8 @@ pub(super) enum Rest<'s> {
 pub(super) struct Batch<'s> {
     pub elements: Elements<'s>,
     pub next: u32,
-    /// The object that the batch stands in, if it does.
-    pub envelope: Option<Span>,
+    /// When the batch stands in an object.
+    pub outer: Option<Outer>,
 }
 
 impl Items<'_> {
@@ -66,9 +66,9 @@ impl Items<'_> {
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         if let Rest::Batch(batch) = &mut self.rest {
             let span = batch.elements.next()?;
-            let (index, envelope) = (batch.next, batch.envelope);
+            let (index, outer) = (batch.next, batch.outer);
             batch.next += 1;
-            return Some(self.batch_item(span, index, envelope));
+            return Some(self.batch_item(span, index, outer));
         }
         match std::mem::replace(&mut self.rest, Rest::Nothing) {
             Rest::Nothing | Rest::Batch(_) => None,
@@ -90,16 +90,16 @@ impl Items<'_> {
         }
     }
 
-    fn batch_item(&mut self, span: Span, index: u32, envelope: Option<Span>) -> Item<'_> {
+    fn batch_item(&mut self, span: Span, index: u32, outer: Option<Outer>) -> Item<'_> {
         let text = self.text;
         let rejected = |reason, detail| {
-            Item::Rejected(Rejected { reason, detail, item: Some((index, dead::alone(text, span, envelope))) })
+            Item::Rejected(Rejected { reason, detail, item: Some((index, dead::alone(text, span, outer.as_ref()))) })
         };
         if span.kind != Kind::Object {
             return rejected(Reason::NotAnObject, format!("the item is {}", span.kind.name()));
         }
         self.scan(span);
-        let outer_context = if envelope.is_some() { self.merge_context() } else { Span::ABSENT };
+        let outer_context = if outer.is_some() { self.merge_context() } else { Span::ABSENT };
         match self.judge(outer_context) {
             Verdict::Event(event) => Item::Event(event),
             Verdict::Own => Item::Own,

@@ -1,12 +1,13 @@
 //! From a record's bytes to its messages: the byte-order mark, the wrapper, the batch, the limits of a record.
 //! It knows nothing of what makes a single message good.
 
+use super::dead::Outer;
 use super::fields::Fields;
 use super::ids::Placeholders;
 use super::items::{Batch, Items, Rest};
 use super::json::{Fault, Kind, Scanner, Span, What};
 use super::judge;
-use super::value::{Elements, Value, last_member};
+use super::value::{Elements, Value, member};
 use super::wanted::Wanted;
 use crate::engine::{Millis, Reason};
 
@@ -14,7 +15,7 @@ use crate::engine::{Millis, Reason};
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Items a batch may have: as many as the HTTP API takes.
 pub const ITEMS_MAX: usize = 2_500;
-/// Bytes that a batch's own context may grow to when it is merged into each of its items.
+/// Bytes that what a batch says once for all may grow to when it is merged into each of its items.
 const MERGED_BYTES_MAX: usize = 64 << 20;
 
 /// Why a record over the limit is refused.
@@ -123,13 +124,12 @@ impl Reader {
         if batch.kind != Kind::List {
             return Rest::One;
         }
-        let envelope = (root.kind == Kind::Object).then_some(root);
-        let context = spans[self.wanted.fixed.context].of(text).len();
+        let outer = (root.kind == Kind::Object).then(|| Outer::of(text, root));
         let count = Elements::new(text, batch.start).take(ITEMS_MAX + 1).count();
-        match passed_limit(is_over, count, context) {
+        match passed_limit(is_over, count, outer.map_or(0, |outer| outer.bytes())) {
             Some(limit) => Rest::Refused(Reason::TooLarge, limit),
             None if count == 0 => Rest::Empty,
-            None => Rest::Batch(Batch { elements: Elements::new(text, batch.start), next: 0, envelope }),
+            None => Rest::Batch(Batch { elements: Elements::new(text, batch.start), next: 0, outer }),
         }
     }
 
@@ -139,13 +139,13 @@ impl Reader {
 }
 
 /// Which limit a batch passes, as a sentence.
-fn passed_limit(is_over: bool, count: usize, context_bytes: usize) -> Option<String> {
+fn passed_limit(is_over: bool, count: usize, outer_bytes: usize) -> Option<String> {
     if is_over {
         Some(OVER.to_owned())
     } else if count > ITEMS_MAX {
         Some(format!("a batch of more than {ITEMS_MAX} items"))
-    } else if count * context_bytes > MERGED_BYTES_MAX {
-        Some(format!("a batch whose context would take {} bytes in its {count} items", count * context_bytes))
+    } else if count * outer_bytes > MERGED_BYTES_MAX {
+        Some(format!("a batch whose outer keys would take {} bytes in its {count} items", count * outer_bytes))
     } else {
         None
     }
@@ -158,15 +158,4 @@ fn as_text(bytes: &[u8]) -> Result<&str, Fault> {
         return Err(Fault { at: u32::MAX, what: What::Length });
     }
     std::str::from_utf8(bytes).map_err(|error| Fault { at: error.valid_up_to() as u32, what: What::Utf8 })
-}
-
-/// The last member of that name of an object; absent from anything else.
-fn member(text: &str, object: Span, key: &str) -> Span {
-    match object.kind {
-        Kind::Object => {
-            let span = last_member(object.of(text), key);
-            Span { start: span.start + object.start, end: span.end + object.start, kind: span.kind }
-        }
-        _ => Span::ABSENT,
-    }
 }

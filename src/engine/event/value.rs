@@ -189,8 +189,19 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// Of duplicates the last counts.
-pub(super) fn last_member(object: &str, key: &str) -> Span {
+fn last_member(object: &str, key: &str) -> Span {
     Members::new(object).filter(|(name, _)| name == key).last().map_or(Span::ABSENT, |(_, span)| span)
+}
+
+/// The last member of that name of an object; absent from anything else.
+pub(super) fn member(text: &str, object: Span, key: &str) -> Span {
+    match object.kind {
+        Kind::Object => {
+            let span = last_member(object.of(text), key);
+            Span { start: span.start + object.start, end: span.end + object.start, kind: span.kind }
+        }
+        _ => Span::ABSENT,
+    }
 }
 
 /// Steps over space and a comma; is there something before the end?
