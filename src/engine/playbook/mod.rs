@@ -1,6 +1,5 @@
 //! Playbooks: as written → checked, as meant → compiled.
 
-#[allow(dead_code)] // warnings are next
 mod check;
 pub mod code;
 pub mod cost;

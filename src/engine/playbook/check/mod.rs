@@ -7,10 +7,13 @@ pub mod duration;
 mod expression;
 mod moments;
 mod names;
+mod range;
 mod roots;
 mod scores;
 mod settings;
 mod signals;
+mod suspicion;
+mod truth;
 mod types;
 
 pub use cases::cases;
@@ -40,11 +43,10 @@ pub fn check(file: &str, written: &Written, mistakes: &mut Vec<Mistake>) -> Play
         let message = format!("{count} signals, scores and moments are too many: {NAMES_MAX} are the most");
         check.mistakes.push(Mistake::new(Code::TooLarge, 0..0, message));
     }
-    let (signals, _filters): (Vec<_>, Vec<_>) =
+    let (signals, filters): (Vec<_>, Vec<_>) =
         written.signals.iter().map(|signal| signals::signal(&mut check, signal)).unzip();
-    let (scores, _whens): (Vec<_>, Vec<_>) =
-        written.scores.iter().map(|score| scores::score(&mut check, score)).unzip();
-    let (moments, _conditions): (Vec<_>, Vec<_>) =
+    let (scores, whens): (Vec<_>, Vec<_>) = written.scores.iter().map(|score| scores::score(&mut check, score)).unzip();
+    let (moments, conditions): (Vec<_>, Vec<_>) =
         written.moments.iter().map(|moment| moments::moment(&mut check, moment)).unzip();
     let asks: Vec<Vec<usize>> =
         scores.iter().map(|score| score.terms.iter().flat_map(scores_asked).collect()).collect();
@@ -61,6 +63,10 @@ pub fn check(file: &str, written: &Written, mistakes: &mut Vec<Mistake>) -> Play
     };
     for moment in &mut playbook.moments {
         moment.rests_on = moments::rests_on(&moment.when, &playbook.scores, &playbook.signals);
+    }
+    if !check.mistakes.iter().any(Mistake::is_error) {
+        let conditions = suspicion::Conditions { filters, whens, moments: conditions };
+        suspicion::suspect(&mut check, written, &playbook, &conditions);
     }
     *mistakes = check.mistakes;
     playbook

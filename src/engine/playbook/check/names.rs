@@ -32,7 +32,6 @@ pub const RESERVED: [&str; 22] = [
 pub struct Names {
     pub signals: Vec<SignalName>,
     pub scores: Vec<ScoreName>,
-    pub moments: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -63,8 +62,7 @@ impl Names {
         };
         let scores =
             written.scores.iter().map(|score| ScoreName { name: score.name.value.clone(), segments: segments(score) });
-        let moments = written.moments.iter().map(|moment| moment.name.value.clone());
-        Self { signals: signals.collect(), scores: scores.collect(), moments: moments.collect() }
+        Self { signals: signals.collect(), scores: scores.collect() }
     }
 
     pub fn signal(&self, name: &str) -> Option<usize> {
