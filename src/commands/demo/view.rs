@@ -54,6 +54,10 @@ impl View {
         self.shown.truncate(SHOWN_MAX);
     }
 
+    pub fn heading(&self) -> String {
+        format!("{}\n", self.heading)
+    }
+
     /// The moments that no line has told yet.
     pub fn lines(&mut self) -> String {
         let mut text = String::new();
