@@ -39,6 +39,8 @@ enum Command {
     Check(check::Args),
     /// Process the raw topic until told to stop
     Run(run::Args),
+    /// Everything at once, with nothing to set up: a simulated company, and what Kairos sees in it
+    Demo(demo::Args),
     /// Show the effective settings and where each came from
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
@@ -58,6 +60,7 @@ impl Cli {
             Command::Backtest(args) => backtest::run(*args),
             Command::Check(args) => check::run(args),
             Command::Run(args) => run::run(args),
+            Command::Demo(args) => demo::run(args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
             Command::Completions(args) => manual::completions(args),

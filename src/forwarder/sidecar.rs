@@ -162,13 +162,14 @@ impl Sidecar {
     /// The record that woke us, and what lies ready behind it.
     async fn read(&mut self, first: Result<Record, KafkaError>) -> Result<(), Error> {
         let (mut next, now) = (Some(first), Instant::now());
-        for _ in 0..TURN_RECORDS {
+        for left in (0..TURN_RECORDS).rev() {
             match next {
                 Some(Ok(record)) => self.core.handle_record(record, now),
                 Some(Err(error)) => return judge(error),
                 None => break,
             }
-            if !self.core.has_room() {
+            // What is taken from the consumer must be handled: never take one more than that.
+            if left == 0 || !self.core.has_room() {
                 break;
             }
             next = tokio::select! {

@@ -27,10 +27,6 @@ impl CompanyClock {
     pub fn is_live(&self) -> bool {
         self.live.get().is_some()
     }
-
-    pub fn start(&self) -> Millis {
-        self.start
-    }
 }
 
 impl Clock for CompanyClock {

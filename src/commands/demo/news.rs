@@ -66,7 +66,8 @@ fn why(properties: &Value) -> String {
 
 /// What Kairos says, without what the company said itself.
 fn identify(traits: &Map<String, Value>) -> String {
-    let ours = traits.iter().filter(|(name, _)| name.ends_with("_segment") || name.ends_with("_score") || *name == "mk_plan");
+    let ours =
+        traits.iter().filter(|(name, _)| name.ends_with("_segment") || name.ends_with("_score") || *name == "mk_plan");
     ours.map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
         .collect::<Vec<_>>()
         .join(" ")

@@ -48,7 +48,12 @@ impl ProducerContext for Answers {
 }
 
 impl Source {
-    pub fn open(mut client: ClientConfig, topic: String, simulator: Simulator, pace: Arc<Pace>) -> Result<Self, KafkaError> {
+    pub fn open(
+        mut client: ClientConfig,
+        topic: String,
+        simulator: Simulator,
+        pace: Arc<Pace>,
+    ) -> Result<Self, KafkaError> {
         client.set("partitioner", "murmur2").set("compression.type", "zstd").set("linger.ms", "5");
         client.set("enable.idempotence", "true");
         Ok(Self { producer: client.create_with_context(Answers(pace))?, topic, simulator })

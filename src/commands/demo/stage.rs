@@ -44,8 +44,9 @@ pub async fn run(args: Args) -> Result<(), Exit> {
     show.end(&stage.view)?;
     tokio::select! {
         summary = stage.take_down() => {
-            crate::commands::print(&summary?.to_string())?;
-            ended
+            let summary = summary?;
+            crate::commands::print(&summary.to_string())?;
+            ended.and_then(|()| summary.verdict())
         }
         // Asked twice: at once, and without an account.
         () = interrupts.next() => Err(Exit::Fault("ended before all was delivered".to_owned())),
@@ -85,7 +86,19 @@ impl Stage {
         let delivery = Delivery::start(&address, OUTGOING, newsroom(view.clone())).await?;
         let ledger = Arc::new(Mutex::new(Ledger::open(client, OUTGOING, PARTITIONS).map_err(fault)?));
         let began = Instant::now();
-        Ok(Self { began, clock, tally, pace, view, source, machine, ledger, delivery, _broker: broker, _folder: folder })
+        Ok(Self {
+            began,
+            clock,
+            tally,
+            pace,
+            view,
+            source,
+            machine,
+            ledger,
+            delivery,
+            _broker: broker,
+            _folder: folder,
+        })
     }
 
     /// Until it has lasted long enough, or a part has ended by itself.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::commands::Exit;
 use crate::forwarder::local_endpoint::Arrived;
 
 pub struct Summary {
@@ -22,6 +23,21 @@ impl Summary {
     /// On the topic and at the endpoint.
     pub fn doubled(&self) -> usize {
         self.written_doubled + (self.arrived.items - self.arrived.distinct)
+    }
+}
+
+impl Summary {
+    /// The demo itself is a check: what it says must hold.
+    pub fn verdict(&self) -> Result<(), Exit> {
+        let unprocessed = self.sent.saturating_sub(self.processed);
+        if self.missing == 0 && self.doubled() == 0 && unprocessed == 0 {
+            return Ok(());
+        }
+        let doubled = self.doubled();
+        Err(Exit::Fault(format!(
+            "{unprocessed} events unprocessed, {} messages missing, {doubled} doubled",
+            self.missing
+        )))
     }
 }
 

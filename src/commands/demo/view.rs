@@ -38,7 +38,14 @@ pub struct View {
 
 impl View {
     pub fn new(heading: String, live_from: String) -> Self {
-        Self { heading, live_from, counts: BTreeMap::new(), shown: VecDeque::new(), waiting: VecDeque::new(), left_out: 0 }
+        Self {
+            heading,
+            live_from,
+            counts: BTreeMap::new(),
+            shown: VecDeque::new(),
+            waiting: VecDeque::new(),
+            left_out: 0,
+        }
     }
 
     pub fn note(&mut self, news: News) {
@@ -121,7 +128,13 @@ mod tests {
 
     fn news(time: &str, moment: &str) -> News {
         let text = |text: &str| text.to_owned();
-        News { time: text(time), moment: text(moment), who: text("cto@initech.example"), why: text("why"), identify: text("how") }
+        News {
+            time: text(time),
+            moment: text(moment),
+            who: text("cto@initech.example"),
+            why: text("why"),
+            identify: text("how"),
+        }
     }
 
     fn view() -> View {
