@@ -61,11 +61,11 @@ impl<'a> Supervised<'a> {
 fn killed_twenty_times() {
     let site = Site::new(shared(), "killed", PARTITIONS, &playbook());
     let mut random = Random::from_environment();
-    let feeder = Feeder::start(&site, records(), SPAN);
+    let feeder = Feeder::start(&site, records(), SPAN * 3 / 2);
     let (mut kills, mut places) = (0, Vec::new());
     while feeder.is_feeding() || kills < 20 {
         let instance = site.start("one");
-        nap(&mut random, 300, 2_600);
+        nap(&mut random, 300, 2_400);
         instance.kill();
         if feeder.is_feeding() {
             kills += 1;

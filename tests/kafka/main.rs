@@ -3,4 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod damage;
+mod determinism;
+mod equivalence;
+mod faults;
 mod harness;
+mod idle;
+mod input;
+mod refusals;
