@@ -9,7 +9,7 @@ use crate::support::broker::shared;
 use crate::support::kairos::Site;
 use crate::support::topics;
 
-const SPAN: Duration = Duration::from_secs(30);
+const SPAN: Duration = Duration::from_secs(50);
 const USUAL: &[(&str, &str)] = &[("retention.ms", "-1"), ("max.message.bytes", "1200000")];
 
 #[test]
