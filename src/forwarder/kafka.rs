@@ -17,7 +17,7 @@ use super::config::Config;
 use super::dispatch::Commit;
 use super::record::Record;
 
-/// What the group and the broker say beside records. Few: a rebalance waits for its answer, and so does a commit.
+/// What the group and the broker say beside records. Few: a rebalance waits for its answer.
 #[derive(Debug)]
 pub enum Event {
     Assign(TopicPartitionList),
@@ -26,7 +26,6 @@ pub enum Event {
         partitions: TopicPartitionList,
         lost: bool,
     },
-    Committed(KafkaResult<()>),
 }
 
 pub type Consumer = StreamConsumer<Context>;
@@ -68,11 +67,6 @@ impl ConsumerContext for Context {
         } else {
             self.tell(Event::Revoke { partitions: list.clone(), lost: consumer.assignment_lost() });
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let first = offsets.elements().iter().find_map(|element| element.error().err());
-        self.tell(Event::Committed(result.and(first.map_or(Ok(()), Err))));
     }
 }
 

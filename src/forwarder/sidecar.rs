@@ -48,7 +48,9 @@ struct Sidecar {
     assigning: Option<TopicPartitionList>,
     leaving: Option<Leaving>,
     paused: bool,
-    committing: bool,
+    /// The commit that is under way, if any. Its answer is waited for on a thread of its own: a stream consumer never
+    /// serves the queue on which librdkafka would tell the outcome of an asynchronous one.
+    committing: JoinSet<Result<(), KafkaError>>,
     hindered: bool,
     /// What last went wrong below HTTP, for the log.
     trouble: Option<String>,
@@ -87,7 +89,7 @@ impl Sidecar {
             assigning: None,
             leaving: None,
             paused: false,
-            committing: false,
+            committing: JoinSet::new(),
             hindered: false,
             trouble: None,
             metrics,
@@ -105,6 +107,7 @@ impl Sidecar {
                 Some(event) = self.events.recv() => self.handle_event(event).await?,
                 Some(done) = self.requests.join_next() => self.handle_outcome(done?),
                 Some(done) = self.burials.join_next() => self.handle_burial(done?)?,
+                Some(done) = self.committing.join_next() => self.handle_commit(done?),
                 next = next_record(&self.consumer) => self.read(next).await?,
                 () = wait_until(wake) => {}
                 _ = tick.tick() => self.tick().await?,
@@ -129,7 +132,7 @@ impl Sidecar {
             }
         }
         self.finish_leaving(now)?;
-        self.commit()?;
+        self.commit();
         self.pause_or_resume()
     }
 
@@ -211,16 +214,16 @@ impl Sidecar {
                 let deadline = Instant::now() + self.config.stop_timeout;
                 self.leaving = Some(Leaving { partitions, deadline });
             }
-            Event::Committed(result) => {
-                self.committing = false;
-                if let Err(error) = result {
-                    tracing::debug!(%error, "commit failed; it is repeated");
-                    self.metrics.commits_failed.inc();
-                    self.core.handle_commit_failed();
-                }
-            }
         }
         Ok(())
+    }
+
+    fn handle_commit(&mut self, result: Result<(), KafkaError>) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "commit failed; it is repeated");
+            self.metrics.commits_failed.inc();
+            self.core.handle_commit_failed();
+        }
     }
 
     async fn tick(&mut self) -> Result<(), Error> {
@@ -289,8 +292,10 @@ impl Sidecar {
         }
         let Some(leaving) = self.leaving.take() else { return Ok(()) };
         // On the same connection as what follows, so it arrives before the next owner asks.
-        self.committing = false;
-        self.commit()?;
+        let commits = self.core.take_commits();
+        if !commits.is_empty() {
+            kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Async)?;
+        }
         self.give_up(&leaving.partitions)
     }
 
@@ -303,16 +308,15 @@ impl Sidecar {
     }
 
     /// One commit at a time: the next one holds what was settled meanwhile.
-    fn commit(&mut self) -> Result<(), Error> {
-        if self.committing {
-            return Ok(());
+    fn commit(&mut self) {
+        if !self.committing.is_empty() {
+            return;
         }
         let commits = self.core.take_commits();
         if !commits.is_empty() {
-            kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Async)?;
-            self.committing = true;
+            let (consumer, topic) = (self.consumer.clone(), self.config.topic.clone());
+            self.committing.spawn_blocking(move || kafka::commit(&consumer, &topic, &commits, CommitMode::Sync));
         }
-        Ok(())
     }
 
     /// Full, we go on polling with everything paused: so the group keeps us.

@@ -7,6 +7,7 @@ mod damage;
 mod determinism;
 mod equivalence;
 mod faults;
+mod forward;
 mod harness;
 mod idle;
 mod input;

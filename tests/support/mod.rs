@@ -20,6 +20,7 @@ pub mod leash;
 pub mod ports;
 pub mod proxy;
 pub mod random;
+pub mod segment;
 pub mod server;
 pub mod topics;
 

@@ -1,0 +1,152 @@
+//! The forwarder's binary between a real Kafka and an endpoint that refuses: what becomes of a bad message and of a
+//! bad key.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::support::broker::shared;
+use crate::support::leash::{Leash, Orders};
+use crate::support::segment::{Fault, Segment};
+use crate::support::topics::{self, Record};
+use crate::support::{now, unique};
+
+const LANES: usize = 4;
+const ITEMS: usize = 50;
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A topic of messages, its dead letters, and settings that point at the endpoint.
+struct Setup {
+    bootstrap: String,
+    topic: String,
+    folder: tempfile::TempDir,
+}
+
+impl Setup {
+    fn new(bootstrap: &str, segment: &Segment, more: &str) -> Self {
+        let topic = unique("outgoing");
+        topics::create_on(bootstrap, &topic, 4, &[]);
+        topics::create_on(bootstrap, &format!("{topic}.dead"), 1, &[]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = segment.url();
+        let text = format!(
+            "[kafka]\nbrokers = \"{bootstrap}\"\n[kafka.properties]\n\"session.timeout.ms\" = \"3000\"\n\
+             \"heartbeat.interval.ms\" = \"300\"\n\"reconnect.backoff.max.ms\" = \"500\"\n\
+             [outgoing]\ntopic = \"{topic}\"\n[admin]\nlisten = \"off\"\n\
+             [forward]\ngroup = \"{topic}-group\"\nendpoint = \"{url}\"\nwrite_key_file = \"key\"\n\
+             max_items = {ITEMS}\nmax_wait = \"20ms\"\nconcurrency = {LANES}\ntimeout = \"1s\"\n\
+             stop_timeout = \"3s\"\n{more}"
+        );
+        std::fs::write(folder.path().join("kairos.toml"), text).expect("settings are written");
+        std::fs::write(folder.path().join("key"), "a-key-of-tests\n").expect("a key is written");
+        Self { bootstrap: bootstrap.to_owned(), topic, folder }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn start(&self) -> Leash {
+        let settings = self.folder.path().join("kairos.toml").display().to_string();
+        let command = [env!("CARGO_BIN_EXE_kairos"), "forward", "--config", &settings].map(str::to_owned);
+        Leash::start(&command, &self.log(), &Orders::default())
+    }
+
+    /// Message `n` of user `n % users`.
+    fn produce(&self, count: u64, users: u64) {
+        let records: Vec<Record> = (0..count).map(|n| message(n, n % users)).collect();
+        topics::produce(&self.bootstrap, &self.topic, &records);
+    }
+
+    fn committed(&self) -> i64 {
+        let positions = topics::positions(&self.bootstrap, &format!("{}-group", self.topic), &self.topic);
+        positions.into_iter().flatten().map(|(offset, _)| offset).sum()
+    }
+
+    fn wait_for_committed(&self, count: i64) {
+        let started = Instant::now();
+        while self.committed() < count {
+            assert!(started.elapsed() < LIMIT, "{} of {count} committed\n{}", self.committed(), self.log_text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn message(n: u64, user: u64) -> Record {
+    let json = format!(
+        r#"{{"type":"track","messageId":"kairos-{n:08}","userId":"u{user}","event":"mk_ready_to_buy","properties":{{"n":{n}}}}}"#
+    );
+    Record {
+        partition: (user % 4) as i32,
+        time: now(),
+        key: Some(format!("u{user}").into_bytes()),
+        value: Some(json.into_bytes()),
+    }
+}
+
+/// So many arrived, each user's first arrivals in order, no request over a limit; how many came twice.
+fn check(segment: &Segment, count: usize) -> usize {
+    assert_eq!(segment.distinct().len(), count);
+    for (user, numbers) in segment.first_arrivals() {
+        assert!(numbers.is_sorted(), "messages of {user} overtook each other: {numbers:?}");
+    }
+    let (items, bytes) = segment.most();
+    assert!(items <= ITEMS && bytes < 500_000, "{items} items, {bytes} bytes");
+    segment.items().len() - count
+}
+
+#[test]
+fn a_bad_message_is_a_dead_letter_and_the_others_arrive() {
+    let bad = |ids: &[String]| ids.iter().any(|id| id == "kairos-00000033");
+    let segment = Segment::start(
+        move |_, ids| {
+            if bad(ids) { Fault::Answer { status: 400, headers: vec![] } } else { Fault::None }
+        },
+    );
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.produce(100, 4);
+    let huge = format!(r#"{{"type":"track","messageId":"huge","x":"{}"}}"#, "x".repeat(32_000));
+    let huge = Record { value: Some(huge.into_bytes()), ..message(100, 1) };
+    topics::produce(&setup.bootstrap, &setup.topic, &[huge]);
+    let sidecar = setup.start();
+    setup.wait_for_committed(101);
+    check(&segment, 99);
+    let letters = topics::committed(&setup.bootstrap, &format!("{}.dead", setup.topic));
+    let mut reasons: Vec<_> = letters.iter().map(|letter| letter.header("kairos-reason").expect("a reason")).collect();
+    reasons.sort();
+    assert_eq!(reasons, ["refused", "too_large"]);
+    let refused = letters.iter().find(|letter| letter.header("kairos-reason").as_deref() == Some("refused"));
+    let refused = refused.expect("it is there");
+    assert_eq!(refused.header("kairos-detail").as_deref(), Some(r#"400: {"success":false}"#));
+    assert_eq!(refused.header("kairos-source"), Some(format!("{}/1/8", setup.topic)));
+    assert!(refused.text().contains("kairos-00000033"));
+    sidecar.kill();
+}
+
+#[test]
+fn a_refused_key_stops_it_until_another_is_written() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let refuse = Arc::new(AtomicBool::new(true));
+    let refused = refuse.clone();
+    let segment = Segment::start(move |_, _| {
+        if refused.load(Ordering::SeqCst) { Fault::Answer { status: 401, headers: vec![] } } else { Fault::None }
+    });
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.produce(100, 4);
+    let sidecar = setup.start();
+    let started = Instant::now();
+    while !setup.log_text().contains("sending has stopped") {
+        assert!(started.elapsed() < LIMIT, "{}", setup.log_text());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(segment.items().is_empty() && segment.requests() <= LANES);
+    refuse.store(false, Ordering::SeqCst);
+    std::fs::write(setup.folder.path().join("key"), "another-key-of-tests\n").expect("the key is changed");
+    setup.wait_for_committed(100);
+    assert_eq!(check(&segment, 100), 0);
+    sidecar.kill();
+}

@@ -1,0 +1,238 @@
+//! An endpoint that answers as Segment's does, silent drops included, with faults on request: for tests of the
+//! forwarder. Plain sockets, since a reset in the middle of an answer is what no HTTP library offers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::ports;
+
+/// What happens to a request.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    None,
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+    },
+    /// The connection is cut before the body is read; nothing arrives.
+    CutBefore,
+    /// It arrives, and the connection is cut without an answer.
+    CutAfter,
+    /// It arrives; the answer ends in its middle.
+    Half,
+    /// It arrives; the answer comes byte by byte, over so long a time.
+    Slow(Duration),
+    /// A page with a 200; nothing arrives.
+    Page,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub id: String,
+    pub user: String,
+    pub number: u64,
+    pub at: Instant,
+}
+
+#[derive(Default)]
+struct Book {
+    items: Vec<Item>,
+    requests: usize,
+    items_most: usize,
+    bytes_most: usize,
+    connections: Vec<TcpStream>,
+    dead: bool,
+}
+
+type Chooser = dyn Fn(usize, &[String]) -> Fault + Send + Sync;
+
+#[derive(Clone)]
+pub struct Segment {
+    port: u16,
+    book: Arc<Mutex<Book>>,
+    choose: Arc<Chooser>,
+}
+
+impl Segment {
+    /// `choose` gets the request's number and the ids in it.
+    pub fn start(choose: impl Fn(usize, &[String]) -> Fault + Send + Sync + 'static) -> Self {
+        let segment = Self { port: ports::free(), book: Arc::default(), choose: Arc::new(choose) };
+        segment.listen();
+        segment
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/v1/batch", self.port)
+    }
+
+    /// Cuts every connection and refuses new ones.
+    pub fn kill(&self) {
+        let mut book = self.book();
+        book.dead = true;
+        book.connections.drain(..).for_each(|connection| drop(connection.shutdown(Shutdown::Both)));
+        drop(book);
+        // Wakes the listener, which then closes.
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+    }
+
+    pub fn resume(&self) {
+        self.book().dead = false;
+        self.listen();
+    }
+
+    fn listen(&self) {
+        let started = Instant::now();
+        let listener = loop {
+            match TcpListener::bind(("127.0.0.1", self.port)) {
+                Ok(listener) => break listener,
+                Err(e) => assert!(started.elapsed() < Duration::from_secs(10), "port {}: {e}", self.port),
+            }
+            thread::yield_now();
+        };
+        let segment = self.clone();
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let mut book = segment.book();
+                if book.dead {
+                    return;
+                }
+                book.connections.push(connection.try_clone().expect("a socket can be cloned"));
+                drop(book);
+                let segment = segment.clone();
+                thread::spawn(move || segment.serve(connection));
+            }
+        });
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn items(&self) -> Vec<Item> {
+        self.book().items.clone()
+    }
+
+    pub fn requests(&self) -> usize {
+        self.book().requests
+    }
+
+    pub fn distinct(&self) -> BTreeSet<String> {
+        self.book().items.iter().map(|item| item.id.clone()).collect()
+    }
+
+    /// Most items and most bytes of a request.
+    pub fn most(&self) -> (usize, usize) {
+        let book = self.book();
+        (book.items_most, book.bytes_most)
+    }
+
+    /// The numbers of each user's messages, in the order in which each arrived for the first time.
+    pub fn first_arrivals(&self) -> BTreeMap<String, Vec<u64>> {
+        let (mut seen, mut firsts) = (BTreeSet::new(), BTreeMap::<String, Vec<u64>>::new());
+        for item in self.items() {
+            if seen.insert(item.id) {
+                firsts.entry(item.user).or_default().push(item.number);
+            }
+        }
+        firsts
+    }
+
+    pub fn wait_for_distinct(&self, count: usize, limit: Duration) {
+        let started = Instant::now();
+        while self.distinct().len() < count {
+            assert!(started.elapsed() < limit, "{} of {count} arrived within {limit:?}", self.distinct().len());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn serve(&self, mut connection: TcpStream) {
+        let mut reader = BufReader::new(connection.try_clone().expect("a socket can be cloned"));
+        while let Some(length) = read_head(&mut reader) {
+            let mut body = vec![0; length];
+            // Peeking at the ids needs the body; cut before it is answered is all the sender can tell apart.
+            if reader.read_exact(&mut body).is_err() {
+                return;
+            }
+            if !self.answer(&mut connection, &body) {
+                let _ = connection.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+
+    /// Whether the connection goes on.
+    fn answer(&self, connection: &mut TcpStream, body: &[u8]) -> bool {
+        let items = parse(body);
+        let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
+        let fault = {
+            let mut book = self.book();
+            book.requests += 1;
+            (book.items_most, book.bytes_most) = (book.items_most.max(items.len()), book.bytes_most.max(body.len()));
+            (self.choose)(book.requests, &ids)
+        };
+        let arrives = matches!(fault, Fault::None | Fault::CutAfter | Fault::Half | Fault::Slow(_));
+        if arrives && items.len() <= 2_500 && body.len() < 500_000 {
+            self.book().items.extend(items);
+        }
+        let ok = answer_text(200, &[("content-type", "application/json".to_owned())], r#"{"success":true}"#);
+        match fault {
+            Fault::None => connection.write_all(ok.as_bytes()).is_ok(),
+            Fault::Answer { status, headers } => {
+                connection.write_all(answer_text(status, &headers, r#"{"success":false}"#).as_bytes()).is_ok()
+            }
+            Fault::CutBefore | Fault::CutAfter => false,
+            Fault::Half => connection.write_all(&ok.as_bytes()[..ok.len() - 5]).is_err(),
+            Fault::Slow(over) => slowly(connection, ok.as_bytes(), over),
+            Fault::Page => {
+                let page = answer_text(200, &[("content-type", "text/html".to_owned())], "<p>Please sign in</p>");
+                connection.write_all(page.as_bytes()).is_ok()
+            }
+        }
+    }
+}
+
+fn slowly(connection: &mut TcpStream, bytes: &[u8], over: Duration) -> bool {
+    let step = over / u32::try_from(bytes.len()).expect("an answer is short");
+    bytes.iter().all(|byte| {
+        thread::sleep(step);
+        connection.write_all(&[*byte]).is_ok()
+    })
+}
+
+fn answer_text(status: u16, headers: &[(&'static str, String)], body: &str) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
+}
+
+/// The body's length; `None` at the end of the connection.
+fn read_head(reader: &mut BufReader<TcpStream>) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end().split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
+            None if line.trim_end().is_empty() => return Some(length),
+            _ => {}
+        }
+    }
+}
+
+/// Items as the tests write them: the message's number within its user is `properties.n`.
+fn parse(body: &[u8]) -> Vec<Item> {
+    let body: serde_json::Value = serde_json::from_slice(body).expect("the body is JSON");
+    assert!(body["sentAt"].is_string());
+    let item = |item: &serde_json::Value| Item {
+        id: item["messageId"].as_str().expect("an id").to_owned(),
+        user: item["userId"].as_str().expect("a user").to_owned(),
+        number: item["properties"]["n"].as_u64().expect("a number"),
+        at: Instant::now(),
+    };
+    body["batch"].as_array().expect("a batch").iter().map(item).collect()
+}
