@@ -10,6 +10,7 @@ pub mod forward;
 mod manual;
 mod playbook;
 pub mod run;
+pub mod schema;
 pub mod test;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Command {
     Backtest(Box<backtest::Args>),
     /// Read settings and playbooks, and report every mistake at once
     Check(check::Args),
+    /// Print the JSON Schema of playbooks, for editors
+    Schema(schema::Args),
     /// Process the raw topic until told to stop
     Run(run::Args),
     /// Everything at once, with nothing to set up: a simulated company, and what Kairos sees in it
@@ -59,6 +62,7 @@ impl Cli {
             Command::Test(args) => test::run(args),
             Command::Backtest(args) => backtest::run(*args),
             Command::Check(args) => check::run(args),
+            Command::Schema(args) => schema::run(args),
             Command::Run(args) => run::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Config(args) => config::run(args),

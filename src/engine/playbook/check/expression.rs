@@ -165,7 +165,8 @@ impl<'a> Checker<'a> {
         }
         let mistake = self.mistake(Code::OutOfRange, id, "a number beyond ±2^53 is null");
         self.mistakes.push(mistake.label("never equal to a number, nor more or less than one"));
-        (Expr::Null, Types::NULL)
+        // Its type is still a number: one warning says enough.
+        (Expr::Null, Types::NUMBER | Types::NULL)
     }
 
     fn binary(&mut self, id: NodeId, operator: Binary, left: NodeId, right: NodeId) -> (Expr, Types) {
