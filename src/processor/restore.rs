@@ -18,7 +18,7 @@ use super::position::{Foreign, Position};
 use super::snapshots::{StoreOrDamage, playbook_file, read_chain};
 use super::stage::{Edition, Editions};
 use super::{Config, raw};
-use crate::storage::{Contents, SnapshotId, Store};
+use crate::storage::{Contents, SnapshotId, Store, Unreadable};
 
 /// Why a partition is not processed. Each says the way out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,10 @@ pub enum Stop {
         "records from {next} on are gone from the log before they were read: it now begins at {low}. To go on without them set `on_gap = \"continue\"` under [run], or `kairos reset --to offset={low}`"
     )]
     Gap { next: i64, low: i64 },
+    #[error(
+        "the snapshot {id} can't be read: {cause}. Run the newer Kairos that wrote it, or `kairos reset` without it"
+    )]
+    NewerFormat { id: String, cause: Unreadable },
     #[error("the engine does not take its own snapshots: {0}")]
     Damage(String),
 }
@@ -256,6 +260,9 @@ fn newest_usable(
         match read_chain(&sources.store, partition, id) {
             Ok(chain) => return Ok(Usable { id: Some(id.clone()), chain, why: String::new() }),
             Err(StoreOrDamage::Store(error)) => return Err(Failed::Now(error.to_string())),
+            Err(StoreOrDamage::Damage(cause @ Unreadable::Newer(_))) => {
+                return Err(Stop::NewerFormat { id: id.to_string(), cause }.into());
+            }
             Err(StoreOrDamage::Damage(damage)) => {
                 tracing::warn!(partition, snapshot = %id, %damage, "a snapshot can't be used; trying an older one, else the log");
                 why.push(format!("{id}: {damage}"));

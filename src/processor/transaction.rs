@@ -68,6 +68,8 @@ pub enum GaveUp {
     Told(String),
 }
 
+const PRODUCING: &str = "producing";
+
 enum Attempt {
     Committed(Sent),
     /// Nothing of it is committed.
@@ -123,6 +125,9 @@ fn attempt(batch: &Batch, world: &mut impl World) -> Attempt {
         return Attempt::Unknown(failed.1, sent);
     }
     match repeat(|| world.abort()) {
+        // A message the broker did not take leaves a gap in the producer's numbering: a message sent after it under the
+        // same producer was seen to be taken for a repeat, and lost. Only a new producer begins to count anew.
+        Ok(()) if failed.0 == PRODUCING => Attempt::Unknown(failed.1, Sent::new()),
         Ok(()) => Attempt::Aborted(failed.1),
         Err(worse) => {
             // Aborting what was queued and not yet sent has been seen to end a producer: an ordinary event.
@@ -135,9 +140,9 @@ fn attempt(batch: &Batch, world: &mut impl World) -> Attempt {
 fn steps(batch: &Batch, world: &mut impl World, sent: &mut Sent) -> Result<(), (&'static str, Failure)> {
     repeat(|| world.begin()).map_err(|failure| ("beginning a transaction", failure))?;
     for message in &batch.messages {
-        repeat(|| world.produce(message)).map_err(|failure| ("producing", failure))?;
+        repeat(|| world.produce(message)).map_err(|failure| (PRODUCING, failure))?;
     }
-    let marks = world.drain().map_err(|failure| ("producing", failure))?;
+    let marks = world.drain().map_err(|failure| (PRODUCING, failure))?;
     *sent = offsets(batch, &marks, world.now_ms());
     // An empty transaction is none; a batch of messages always moves a position.
     repeat(|| world.send_offsets(sent)).map_err(|failure| ("sending positions", failure))?;
