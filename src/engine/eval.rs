@@ -328,7 +328,6 @@ fn is_in<E: Env + ?Sized>(a: &Val<'_>, list: &Val<'_>, env: &E) -> bool {
         (Val::Null, _) => false,
         (_, Val::Items(code, nodes)) => nodes.iter().any(|node| equal(a, &eval(code, *node, env).value, env)),
         (_, Val::Json(Value::List(list))) => list.iter().any(|element| equal(a, &Val::from(element), env)),
-        (Val::Text(key), Val::Json(Value::Object(object))) => object.has(key),
         _ => false,
     }
 }
@@ -373,7 +372,6 @@ fn converted(convert: Convert, value: Val<'_>) -> Val<'_> {
         (Convert::Double, Val::Text(text)) => number::double(&text).map_or(Val::Null, Val::number),
         (Convert::Int, Val::Number(n)) => Val::Number(n.trunc()),
         (Convert::Int, Val::Text(text)) => number::double(&text).map_or(Val::Null, |n| Val::number(n.trunc())),
-        (Convert::Text, text @ Val::Text(_)) => text,
         (Convert::Text, Val::Bool(b)) => Val::Text(if b { "true" } else { "false" }.into()),
         // Adding 0 makes -0 a plain 0.
         (Convert::Text, Val::Number(n)) => Val::Text(format!("{}", n + 0.0).into()),

@@ -22,6 +22,8 @@ pub struct Around<'a> {
     /// Since when there is history, by moment.
     pub history: &'a dyn Fn(&Moment) -> Option<Millis>,
     pub hold: Hold,
+    /// This is the minute at which a hold-back ends: whatever differs from what was sent is sent.
+    pub is_release: bool,
 }
 
 /// Whether something may be sent at this clock.
@@ -137,7 +139,7 @@ impl Evaluator {
         let differs = match &sent {
             // What was never sent and has nothing to say stays unsaid.
             None => program.says_something || values.contains(&true),
-            Some(sent) => sent.hash != hash,
+            Some(sent) => sent.hash != hash || (around.is_release && self.shows_other_scores(body, program)),
         };
         let drift = if differs { NEVER } else { self.drift(body, around, sent.as_ref()) };
         if !differs && drift > around.clock {
@@ -170,6 +172,13 @@ impl Evaluator {
                 }
             }
         }
+    }
+
+    /// Whether a published score would read differently from what was sent.
+    fn shows_other_scores(&self, body: &Body, program: &Program) -> bool {
+        let published = program.playbook.scores.iter().enumerate().filter(|(_, score)| score.publish_score);
+        let mut pairs = published.map(|(i, _)| (i, ScoreState::read(body.get(program.score_cells[i])).sent));
+        pairs.any(|(i, sent)| sent.is_some_and(|sent| sent != self.scores[i].hundredths()))
     }
 
     /// First time at which a published score is far enough from what was sent; the clock if it is now.

@@ -262,9 +262,14 @@ impl Engine {
                 continue;
             }
             // Another playbook may find something in anybody, so everybody is looked at in the next minute.
-            let due = if is_same { profile.due } else { clock + 1 };
+            // A time that has passed was looked at then and changed nothing: looking again off the minute would evaluate
+            // at a clock that no straight run evaluates at. One that is the clock's own minute may not be done yet.
+            let due = if is_same && profile.due >= clock { profile.due } else { clock + 1 };
             self.table.profile_mut(at).due = Millis::MAX;
             self.arm(at, due);
+        }
+        if let Some(held) = self.hold_back.filter(|held| clock < held.until) {
+            self.arm_all(held.until);
         }
         self.cut = Cut::default();
     }

@@ -191,6 +191,7 @@ impl Engine {
             }
             Input::Mark(Mark::HoldBack { until, resumed }) => {
                 self.hold_back = Some(HoldBack { until, resumed });
+                self.arm_all(until);
                 Progress::Done
             }
             Input::Record(record) => {
@@ -294,11 +295,15 @@ impl Engine {
             clock,
             history: &history,
             hold: hold(self.hold_back, clock),
+            is_release: self.hold_back.is_some_and(|held| clock == minute_from(held.until)),
         };
         let mut emit = |value: Vec<u8>| {
             actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));
         };
-        let until = self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit);
+        let mut until = self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit);
+        if let Hold::Back { minute, .. } = around.hold {
+            until = until.min(minute);
+        }
         self.keep(at);
         self.arm(at, until.max(clock + 1));
     }
@@ -322,6 +327,15 @@ impl Engine {
         let profile = self.table.profile_mut(at);
         if std::mem::replace(&mut profile.due, due) != due && due != Millis::MAX {
             self.timers.entry(due).or_default().push(at);
+        }
+    }
+
+    /// Everybody is looked at in the minute a hold-back ends: a score that faded meanwhile may differ from what was sent.
+    pub(super) fn arm_all(&mut self, until: Millis) {
+        for at in 0..self.table.end() {
+            if self.table.get(at).is_some_and(|profile| profile.kind == Kind::User && profile.due > until) {
+                self.arm(at, until);
+            }
         }
     }
 
@@ -382,10 +396,15 @@ fn history(program: &Program, added: &[Option<Millis>], first: Option<Millis>, m
 fn hold(hold_back: Option<HoldBack>, clock: Millis) -> Hold {
     match hold_back {
         Some(HoldBack { until, resumed }) if clock < until => {
-            Hold::Back { minute: (until + MINUTE - 1).div_euclid(MINUTE) * MINUTE, resumed }
+            Hold::Back { minute: minute_from(until), resumed }
         }
         _ => Hold::Open,
     }
+}
+
+/// The first whole minute not before a time.
+fn minute_from(time: Millis) -> Millis {
+    time.saturating_add(MINUTE - 1).div_euclid(MINUTE) * MINUTE
 }
 
 impl Counts {

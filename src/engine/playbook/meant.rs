@@ -1,5 +1,5 @@
 //! A playbook as meant: every name resolved, every duration in milliseconds, every pattern compiled.
-//! Made by [`super::check`] from the file as written; what the rest of the engine is compiled from.
+//! Made by `check` from the file as written; what the rest of the engine is compiled from.
 //! It knows nothing of TOML, of places in a file, or of profiles.
 
 use std::sync::Arc;
