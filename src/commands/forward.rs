@@ -4,15 +4,17 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
 use tokio::signal::unix::{SignalKind, signal};
-
-use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArg, Exit, print};
 use crate::engine::Millis;
 use crate::forwarder::{self, Config, Error, Kind, Metrics, Routing, WriteKeySource};
-use crate::settings::{Log, LogFormat, Secret, Settings};
+use crate::settings::{self, Secret, Settings};
+use crate::telemetry::admin::Sources;
+use crate::telemetry::{Admin, Health, Log, Registry};
+
+const HEALTH: &str = "forward";
+const HEALTH_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,7 +27,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Exit> {
     let settings = args.config.load()?;
-    start_log(&settings.log)?;
+    Log::start(&settings.log);
     if args.dry_run {
         // It needs no key, and must not ask for one.
         return forwarder::dry_run(&config(&settings, WriteKeySource::Given(Secret::new(""))), print);
@@ -33,21 +35,34 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let config = config(&settings, write_key(&settings)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Exit::Fault(format!("no threads to run on: {e}")))?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, &settings.admin))
 }
 
-async fn serve(config: Config) -> Result<(), Exit> {
+async fn serve(config: Config, admin: &settings::Admin) -> Result<(), Exit> {
     let no_signals = |e| Exit::Fault(format!("can't listen for signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    let metrics = Metrics::register(&Registry::new()).map_err(|e| Exit::Fault(format!("metrics: {e}")))?;
+    let registry = Registry::new(|_| false);
+    let metrics = Metrics::register(registry.inner()).map_err(|e| Exit::Fault(format!("metrics: {e}")))?;
+    let metrics = Arc::new(metrics);
+    let health = Health::starting(HEALTH, "starting");
+    tokio::spawn(follow_health(Arc::clone(&metrics), health.clone()));
+    let _admin = Admin::start(admin, Sources { registry, health, look_up: None }).map_err(Exit::Fault)?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    Ok(forwarder::run(config, Arc::new(metrics), stop).await?)
+    Ok(forwarder::run(config, metrics, stop).await?)
+}
+
+/// Keeps `/readyz` at what the forwarder says of itself.
+async fn follow_health(metrics: Arc<Metrics>, health: Health) {
+    loop {
+        health.set(HEALTH, metrics.hindrance());
+        tokio::time::sleep(HEALTH_EVERY).await;
+    }
 }
 
 impl From<Error> for Exit {
@@ -99,14 +114,4 @@ fn config(settings: &Settings, write_key: WriteKeySource) -> Config {
 
 fn duration(millis: Millis) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or_default())
-}
-
-fn start_log(log: &Log) -> Result<(), Exit> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|e| Exit::Usage(format!("log.level: {e}")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match log.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().try_init(),
-    };
-    started.map_err(|e| Exit::Fault(format!("log: {e}")))
 }

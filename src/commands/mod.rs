@@ -7,6 +7,8 @@ pub mod config;
 pub mod demo;
 mod exit;
 pub mod forward;
+pub mod health;
+pub mod init;
 mod manual;
 mod playbook;
 pub mod run;
@@ -48,6 +50,10 @@ enum Command {
     Config(config::Args),
     /// Deliver the outgoing topic to Segment, or anything compatible
     Forward(forward::Args),
+    /// Ask a running instance whether it is well
+    Health(health::Args),
+    /// Write a settings file and a playbook to begin with
+    Init(init::Args),
     /// Print a completion script for a shell
     #[command(hide = true)]
     Completions(manual::CompletionsArgs),
@@ -67,6 +73,8 @@ impl Cli {
             Command::Demo(args) => demo::run(args),
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
+            Command::Health(args) => health::run(args),
+            Command::Init(args) => init::run(args),
             Command::Completions(args) => manual::completions(args),
             Command::Manual => manual::manual(),
         };

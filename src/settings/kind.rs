@@ -109,6 +109,20 @@ impl Kind {
         }
     }
 
+    /// A default as it would be written in the file; `None` for what must not stand there.
+    pub fn as_toml(self, default: &str) -> Option<String> {
+        let quoted = |text: &str| format!("{text:?}");
+        match self {
+            Self::Secret => None,
+            Self::Flag | Self::Count { .. } | Self::Number => Some(default.to_owned()),
+            Self::Choices(_) | Self::Texts => {
+                let items: Vec<String> = default.split(',').filter(|item| !item.is_empty()).map(quoted).collect();
+                Some(format!("[{}]", items.join(", ")))
+            }
+            _ => Some(quoted(default)),
+        }
+    }
+
     /// The value as meant, or what is wrong with it.
     pub fn read(self, scalar: &Scalar) -> Result<Value, String> {
         match self {

@@ -57,6 +57,11 @@ impl Registry {
         }
     }
 
+    /// For a part that registers its own.
+    pub fn inner(&self) -> &prometheus::Registry {
+        &self.registry
+    }
+
     /// Forgets a gauge of something that is no longer here.
     pub fn remove(&self, metric: &Metric, labels: &[&str]) {
         if let Some(Family::Gauge(family)) = self.known.get(metric.name) {
@@ -112,7 +117,7 @@ mod tests {
         registry.add(&metrics::DEAD_LETTERS, &["no_id"], 3.0);
         registry.observe(&metrics::COMMIT_SECONDS, &[], 0.02);
         registry.set(&metrics::LAG, &["7"], 12.0);
-        registry.add(&metrics::FORWARD_SENT, &["track"], 1.0);
+        registry.add(&metrics::FORWARD_SENT, &[], 1.0);
         let text = registry.text();
         assert!(text.contains("kairos_dead_letters_total{reason=\"no_id\"} 3"), "{text}");
         assert!(text.contains("kairos_commit_seconds_count 1"), "{text}");
