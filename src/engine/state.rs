@@ -395,9 +395,7 @@ fn history(program: &Program, added: &[Option<Millis>], first: Option<Millis>, m
 
 fn hold(hold_back: Option<HoldBack>, clock: Millis) -> Hold {
     match hold_back {
-        Some(HoldBack { until, resumed }) if clock < until => {
-            Hold::Back { minute: minute_from(until), resumed }
-        }
+        Some(HoldBack { until, resumed }) if clock < until => Hold::Back { minute: minute_from(until), resumed },
         _ => Hold::Open,
     }
 }
