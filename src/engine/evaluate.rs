@@ -69,6 +69,8 @@ impl Evaluator {
         let sent_before = self.messages;
         self.work_out_scores(body, program, around.clock);
         let mut until = self.step_moments(body, around, counts);
+        // A segment is sent, and held against the next one, whether or not a moment asks for it.
+        until = self.scores.iter().map(|now| now.segment_until).fold(until, Millis::min);
         until = until.min(self.identify(body, around, counts, emit));
         for (i, moment) in program.playbook.moments.iter().enumerate() {
             self.track(i, moment, around, counts, emit);
