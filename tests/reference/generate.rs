@@ -181,7 +181,8 @@ fn message(what: u8, who: u8, detail: u8, more: u8, clock: i64) -> String {
         _ => format!("\"userId\":\"u{who}\",\"anonymousId\":null"),
     };
     let late = clock - i64::from(detail) * 17 * MINUTE;
-    let time = if more % 3 == 0 { format!(",\"timestamp\":\"{}\"", time::format(late)) } else { String::new() };
+    let time =
+        if more.is_multiple_of(3) { format!(",\"timestamp\":\"{}\"", time::format(late)) } else { String::new() };
     let repeat = if more == 5 { format!(",\"messageId\":\"m{}\"", detail % 2) } else { String::new() };
     let amount = ["1", "2.5", "\"7.25\"", "null", "\"x\"", "12", "0.000001", "\"3e0\""][usize::from(detail)];
     let traits = [
