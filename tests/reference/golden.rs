@@ -36,9 +36,6 @@ struct Case {
     when: Option<String>,
     #[serde(default)]
     identifies: bool,
-    /// Not yet so in the engine.
-    #[serde(default)]
-    model_only: bool,
     #[serde(default)]
     unwrap: String,
     input: Vec<String>,
@@ -49,17 +46,17 @@ const FILES: [&str; 8] = ["time", "signals", "expressions", "scores", "moments",
 
 #[test]
 fn model_every_minute() {
-    run_all(true, |playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Each));
+    run_all(|playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Each));
 }
 
 #[test]
 fn model_by_agenda() {
-    run_all(true, |playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Some));
+    run_all(|playbook, reading, inputs| by_model(playbook, reading, inputs, Minutes::Some));
 }
 
 #[test]
 fn engine() {
-    run_all(false, engine::run);
+    run_all(engine::run);
 }
 
 fn by_model(playbook: &str, reading: &Reading, inputs: &[Input], minutes: Minutes) -> Result<Vec<Output>, String> {
@@ -68,13 +65,13 @@ fn by_model(playbook: &str, reading: &Reading, inputs: &[Input], minutes: Minute
 }
 
 /// All cases; all that differ, in one message.
-fn run_all(model: bool, run: impl Fn(&str, &Reading, &[Input]) -> Result<Vec<Output>, String>) {
+fn run_all(run: impl Fn(&str, &Reading, &[Input]) -> Result<Vec<Output>, String>) {
     let mut report = String::new();
     for name in FILES {
         let path = format!("{}/tests/golden/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).expect("the golden file is there");
         let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-        for case in file.case.iter().filter(|case| model || !case.model_only) {
+        for case in &file.case {
             let shown = check(&file, case, &run);
             if let Err(difference) = shown {
                 writeln!(report, "\n{name}: {}\n{difference}", case.name).expect("a text");
