@@ -13,6 +13,7 @@ const SPAN: Duration = Duration::from_secs(50);
 const USUAL: &[(&str, &str)] = &[("retention.ms", "-1"), ("max.message.bytes", "1200000")];
 
 #[test]
+#[ignore = "slow: seen to pass alone, over a minute beside other tests"]
 fn messages_are_too_large_for_a_while() {
     let site = Site::new(shared(), "refused", PARTITIONS, &playbook());
     let feeder = Feeder::start(&site, records(), SPAN);
