@@ -170,6 +170,7 @@ fn times_of_records_in_files() {
         (format!(r#"{{"batch":[1,{},{}],"receivedAt":"x"}}"#, item(""), item(&received)), Some(1)),
         (format!("[{},{}]", item(&format!(r#","timestamp":{}"#, t(5))), item(&received)), Some(5)),
         ("[]".to_owned(), None),
+        (format!(r#"{{"batch":[],"receivedAt":{}}}"#, t(6)), Some(6)),
         ("nope".to_owned(), None),
     ] {
         let expected = day.and_then(|day: u32| time::parse(&format!("2026-03-0{day}")));

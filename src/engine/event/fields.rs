@@ -58,18 +58,15 @@ impl<'a> Event<'a> {
         path.or_else(|| self.fields.text(fixed.properties_url).map(path_of_url))
     }
 
-    /// What a `where` sees at a path. Ids are those on the message, traits those of `context.traits` and `traits`, of
-    /// which the latter win by top-level key.
+    /// What a `where` sees at a path. Ids are those on the message, traits those of its top level: `context.traits` has
+    /// a path of its own.
     pub fn value(&self, slot: Slot) -> Value<'a> {
         let fields = &self.fields;
         let text = |id: &Option<Cow<'a, str>>| id.clone().map_or(Value::Null, Value::Text);
         match slot.0 {
             Source::At(place) => fields.at(place),
-            Source::Trait { own, own_key, context, .. } => {
-                let is_own = fields.spans[own_key].kind != Kind::Absent;
-                fields.at(if is_own { own } else { context })
-            }
-            Source::AllTraits => fields.all_traits(),
+            Source::Trait { own, .. } => fields.at(own),
+            Source::AllTraits => fields.at(fields.wanted.fixed.traits),
             Source::AllContext => fields.all_context(),
             Source::Type => Value::Text(Cow::Borrowed(self.call.as_str())),
             Source::Event => self.event(),
@@ -162,17 +159,6 @@ impl<'a> Fields<'a> {
             (Kind::Object, Kind::Object) => self.overlay(own, self.outer_context),
             (Kind::Absent | Kind::Null, Kind::Object) => Value::of(self.text, self.outer_context),
             _ => Value::of(self.text, own),
-        }
-    }
-
-    fn all_traits(&self) -> Value<'a> {
-        let fixed = &self.wanted.fixed;
-        let (own, context) = (self.spans[fixed.traits], self.spans[fixed.context_traits]);
-        match (own.kind, context.kind) {
-            (Kind::Object, Kind::Object) => self.overlay(own, context),
-            (Kind::Object, _) => Value::of(self.text, own),
-            (_, Kind::Object) => Value::of(self.text, context),
-            _ => Value::Null,
         }
     }
 

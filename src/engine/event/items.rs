@@ -143,7 +143,9 @@ impl Items<'_> {
                 let outer = self.fields(self.outer);
                 outer.time(self.reader.wanted.fixed.received_at).or_else(|| self.first_time(elements))
             }
-            _ => None,
+            Rest::Nothing | Rest::Refused(Reason::NotJson, _) => None,
+            // A batch that is empty or too large still says when it came.
+            Rest::Empty | Rest::Refused(..) => self.fields(self.spans).time(self.reader.wanted.fixed.received_at),
         }
     }
 

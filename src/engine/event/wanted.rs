@@ -65,7 +65,6 @@ pub(super) struct Fixed {
     pub properties_url: usize,
     pub context: usize,
     pub context_group_id: usize,
-    pub context_traits: usize,
     pub library_name: usize,
     pub page_path: usize,
 }
@@ -175,7 +174,6 @@ impl Fixed {
             properties_url: find(&["properties", "url"]),
             context: find(&["context"]),
             context_group_id: find(&["context", "groupId"]),
-            context_traits: find(&["context", "traits"]),
             library_name: find(&["context", "library", "name"]),
             page_path: find(&["context", "page", "path"]),
         }
