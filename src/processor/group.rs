@@ -7,9 +7,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
@@ -25,11 +26,37 @@ pub enum Change {
 #[derive(Default)]
 pub struct Member {
     changes: Mutex<VecDeque<Change>>,
+    /// When no broker could be reached the last time, and when that was last said.
+    outage: Mutex<Option<Outage>>,
 }
+
+#[derive(Clone, Copy)]
+struct Outage {
+    last: Instant,
+    said: Instant,
+}
+
+/// A client that can't reach a broker says so many times a second.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 impl Member {
     pub fn next_change(&self) -> Option<Change> {
         self.changes.lock().expect("no one panics while holding it").pop_front()
+    }
+
+    pub fn had_outage_within(&self, time: Duration) -> bool {
+        let outage = *self.outage.lock().expect("no one panics while holding it");
+        outage.is_some_and(|outage| outage.last.elapsed() < time)
+    }
+
+    fn note_outage(&self, error: &KafkaError, reason: &str) {
+        let now = Instant::now();
+        let mut outage = self.outage.lock().expect("no one panics while holding it");
+        let said = outage.map(|outage| outage.said).filter(|said| *said + SAY_EVERY > now);
+        if said.is_none() {
+            tracing::warn!(%error, reason, "no broker can be reached");
+        }
+        *outage = Some(Outage { last: now, said: said.unwrap_or(now) });
     }
 
     fn note(&self, change: Change) {
@@ -39,7 +66,11 @@ impl Member {
 
 impl ClientContext for Member {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "consumer");
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
+        match error {
+            KafkaError::Global(AllBrokersDown | BrokerTransportFailure | Resolve) => self.note_outage(&error, reason),
+            _ => tracing::warn!(%error, reason, "consumer"),
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 //! needs, made of them. It must not know engines.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message as _, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -57,16 +58,22 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
         match result {
+            // Taken for a repeat of one that the broker has: of a message sent once, that is not so.
+            Ok(message) if message.offset() < 0 => self.fail(message, &"acknowledged without a place in the log"),
             Ok(message) => {
                 if let Ok(partition) = i32::try_from(tag) {
                     self.marks.lock().expect("no one panics while holding it").insert(partition, message.offset());
                 }
             }
-            Err((error, message)) => {
-                let text = format!("{} partition {}: {error}", message.topic(), message.partition());
-                self.failed.lock().expect("no one panics while holding it").get_or_insert(text);
-            }
+            Err((error, message)) => self.fail(message, error),
         }
+    }
+}
+
+impl Deliveries {
+    fn fail(&self, message: &BorrowedMessage<'_>, cause: &dyn Display) {
+        let text = format!("{} partition {}: {cause}", message.topic(), message.partition());
+        self.failed.lock().expect("no one panics while holding it").get_or_insert(text);
     }
 }
 
@@ -168,7 +175,7 @@ impl Kafka {
 
     fn fatal(&self) -> Option<Failure> {
         let (code, text) = self.producer.client().fatal_error()?;
-        Some(Failure { class: Class::Fatal, fenced: is_fenced(code), text })
+        Some(Failure { class: Class::Final, fenced: is_fenced(code), text })
     }
 }
 
@@ -206,7 +213,7 @@ impl World for Kafka {
                 }
                 Err((error, _)) => {
                     return Err(self.fatal().unwrap_or(Failure {
-                        class: Class::Abortable,
+                        class: Class::Final,
                         fenced: false,
                         text: format!("{topic}: {error}"),
                     }));
@@ -226,7 +233,7 @@ impl World for Kafka {
         }
         let deliveries = self.producer.context();
         if let Some(text) = deliveries.failed.lock().expect("no one panics while holding it").clone() {
-            return Err(Failure { class: Class::Abortable, fenced: false, text });
+            return Err(Failure { class: Class::Final, fenced: false, text });
         }
         Ok(deliveries.marks.lock().expect("no one panics while holding it").clone())
     }
@@ -234,7 +241,7 @@ impl World for Kafka {
     fn send_offsets(&mut self, offsets: &Sent) -> Result<(), Failure> {
         let Some(generation) = &self.generation else {
             let text = "this worker is in no generation of the group at the moment".to_owned();
-            return Err(Failure { class: Class::Abortable, fenced: false, text });
+            return Err(Failure { class: Class::Final, fenced: false, text });
         };
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (partition, (offset, metadata)) in offsets {
@@ -247,10 +254,6 @@ impl World for Kafka {
 
     fn commit(&mut self) -> Result<(), Failure> {
         self.producer.commit_transaction(CALL_TIMEOUT).map_err(failure)
-    }
-
-    fn abort(&mut self) -> Result<(), Failure> {
-        self.producer.abort_transaction(CALL_TIMEOUT).map_err(failure)
     }
 
     fn renew(&mut self) -> Result<(), Failure> {
@@ -305,16 +308,14 @@ fn failure(error: KafkaError) -> Failure {
     let (class, code) = match &error {
         KafkaError::Transaction(inner) => {
             let class = match inner {
-                inner if inner.is_fatal() => Class::Fatal,
-                inner if inner.txn_requires_abort() => Class::Abortable,
+                inner if inner.is_fatal() || inner.txn_requires_abort() => Class::Final,
                 inner if inner.is_retriable() => Class::Retriable,
-                // Neither: this producer is of no more use.
-                _ => Class::Fatal,
+                _ => Class::Final,
             };
             (class, Some(inner.code()))
         }
         KafkaError::Flush(_) => (Class::Retriable, None),
-        _ => (Class::Fatal, error.rdkafka_error_code()),
+        _ => (Class::Final, error.rdkafka_error_code()),
     };
     Failure { class, fenced: code.is_some_and(is_fenced), text }
 }

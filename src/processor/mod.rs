@@ -32,7 +32,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use config::{Config, FIXED, OnTrouble};
 pub use observe::Observer;
@@ -103,6 +103,8 @@ pub enum Fault {
     Checks(Vec<String>),
     #[error("another instance has the same name (`instance` under [run]), and has taken over: {0}")]
     Fenced(String),
+    #[error("the group gave this worker's place away after no broker could be reached, again and again: {0}")]
+    Disowned(String),
     #[error("Kafka: {0}")]
     Kafka(String),
     #[error(transparent)]
@@ -112,12 +114,17 @@ pub enum Fault {
 }
 
 /// All that comes from outside.
+#[derive(Clone)]
 pub struct Outside {
     pub editions: Arc<Editions>,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
     pub shutdown: Shutdown,
 }
+
+/// A worker that lasted this long had found its place again.
+const STEADY: Duration = Duration::from_secs(60);
+const REJOINS_MAX: u32 = 10;
 
 /// Processes until told to stop, or until something is wrong that does not pass.
 pub fn run(config: Config, outside: &Outside) -> Result<(), Fault> {
@@ -141,6 +148,7 @@ pub fn run(config: Config, outside: &Outside) -> Result<(), Fault> {
     ended
 }
 
+#[derive(Clone)]
 struct Run {
     config: Arc<Config>,
     instance: String,
@@ -150,50 +158,68 @@ struct Run {
 
 impl Run {
     fn worker(&self, number: usize, outside: &Outside) -> JoinHandle<Result<(), Fault>> {
-        let (config, instance, found, store) =
-            (Arc::clone(&self.config), self.instance.clone(), self.found.clone(), Arc::clone(&self.store));
-        let (editions, clock) = (Arc::clone(&outside.editions), Arc::clone(&outside.clock));
-        let (observer, shutdown) = (Arc::clone(&outside.observer), outside.shutdown.clone());
+        let run = self.clone();
+        let outside = outside.clone();
         let work = move || {
-            let all_stop = shutdown.clone();
-            let wrong = |error: rdkafka::error::KafkaError| Fault::Kafka(error.to_string());
-            let work = || {
-                let mut kafka = Kafka::open(
-                    &config,
-                    &instance,
-                    number,
-                    Arc::clone(&clock),
-                    Arc::clone(&observer),
-                    shutdown.clone(),
-                )
-                .map_err(wrong)?;
-                kafka.start().map_err(wrong)?;
-                let outlet = Outlet {
-                    raw_topic: config.raw_topic.clone(),
-                    partitioner: config.partitioner,
-                    outgoing_partitions: found.outgoing_partitions,
-                    dead_partitions: found.dead_partitions,
-                    dead_bytes_max: found.dead_bytes_max,
-                };
-                let sources = Sources {
-                    config: Arc::clone(&config),
-                    consumer: Arc::clone(&kafka.consumer),
-                    store: Arc::clone(&store),
-                    editions,
-                    partitions: found.raw_partitions,
-                };
-                let shared = Shared { config, clock, outlet };
-                let writer = Writer::start(store, std::thread::current());
-                Worker::new(sources, shared, kafka, writer, observer, shutdown).run()
-            };
-            let ended = work();
+            let ended = run.worked(number, &outside);
             if ended.is_err() {
-                all_stop.stop();
+                outside.shutdown.stop();
             }
             ended
         };
         let name = format!("worker-{number}");
         std::thread::Builder::new().name(name).spawn(work).expect("the system has a thread for us")
+    }
+
+    /// Works until told to stop or until something does not pass. What an outage did to our membership does: the worker
+    /// joins anew and restores.
+    fn worked(&self, number: usize, outside: &Outside) -> Result<(), Fault> {
+        let mut rejoined = 0;
+        loop {
+            let joined = Instant::now();
+            let ended = self.open(number, outside).and_then(Worker::run);
+            rejoined = if joined.elapsed() > STEADY { 0 } else { rejoined + 1 };
+            match ended {
+                Err(Fault::Disowned(cause)) if rejoined < REJOINS_MAX && !outside.shutdown.is_stopping() => {
+                    tracing::warn!(worker = number, cause, "disowned by the group after an outage; joining anew");
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    fn open(&self, number: usize, outside: &Outside) -> Result<Worker, Fault> {
+        let wrong = |error: rdkafka::error::KafkaError| Fault::Kafka(error.to_string());
+        let (config, clock) = (Arc::clone(&self.config), Arc::clone(&outside.clock));
+        let mut kafka = Kafka::open(
+            &config,
+            &self.instance,
+            number,
+            Arc::clone(&clock),
+            Arc::clone(&outside.observer),
+            outside.shutdown.clone(),
+        )
+        .map_err(wrong)?;
+        kafka.start().map_err(wrong)?;
+        let found = &self.found;
+        let outlet = Outlet {
+            raw_topic: config.raw_topic.clone(),
+            partitioner: config.partitioner,
+            outgoing_partitions: found.outgoing_partitions,
+            dead_partitions: found.dead_partitions,
+            dead_bytes_max: found.dead_bytes_max,
+        };
+        let sources = Sources {
+            config: Arc::clone(&config),
+            consumer: Arc::clone(&kafka.consumer),
+            store: Arc::clone(&self.store),
+            editions: Arc::clone(&outside.editions),
+            partitions: found.raw_partitions,
+        };
+        let shared = Shared { config, clock, outlet };
+        let writer = Writer::start(Arc::clone(&self.store), std::thread::current());
+        let (observer, shutdown) = (Arc::clone(&outside.observer), outside.shutdown.clone());
+        Ok(Worker::new(sources, shared, kafka, writer, observer, shutdown))
     }
 }
 

@@ -244,7 +244,7 @@ impl Reading {
     fn record(&mut self, raw: Raw<'_>, shared: &Shared, batch: &mut Batch) -> Progress {
         let time = self.time_of(&raw);
         self.idle.record(shared.clock.elapsed());
-        if self.clock_ahead && self.stage.clock().is_some_and(|clock| time < clock) {
+        if self.clock_ahead && self.stage.clock().is_some_and(|clock| time <= clock) {
             // No record says how far the clock had come when this one was applied.
             self.mark_clock(raw.offset, shared, batch);
         }

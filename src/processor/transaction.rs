@@ -1,7 +1,9 @@
 //! Brings a batch to its commit, whatever goes wrong on the way.
 //!
 //! The batch is sent again as it was until the broker has it; engines are neither stepped nor rolled back meanwhile.
-//! Where the outcome of a commit is unknown, a new producer settles it on the broker, and the committed position tells.
+//! After any failure a new producer ends on the broker what the old one left open, and the committed position tells what
+//! became of it. There is no second way: a transaction that was aborted and sent again under the same producer was seen
+//! to lose messages that the broker had not taken, and joins, leaves and refusals are too rare for the way round to cost.
 //! It must not know rdkafka: the calls are behind [`World`], so that each can be made to fail.
 
 use std::collections::BTreeMap;
@@ -14,10 +16,8 @@ use super::batch::{Batch, Committed, Message, Move};
 pub enum Class {
     /// The same call again.
     Retriable,
-    /// Abort, then all of it again.
-    Abortable,
-    /// This producer is finished, and what became of the transaction is unknown.
-    Fatal,
+    /// This transaction is finished, and perhaps what became of it is unknown.
+    Final,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,6 @@ pub trait World {
     /// Under the group generation that was taken with the batch, or after the last [`World::serve`].
     fn send_offsets(&mut self, offsets: &Sent) -> Result<(), Failure>;
     fn commit(&mut self) -> Result<(), Failure>;
-    fn abort(&mut self) -> Result<(), Failure>;
     /// A new producer under the same name: whatever the old one left open is now committed or aborted.
     fn renew(&mut self) -> Result<(), Failure>;
     /// What the broker holds for these partitions; `None` when it can't be had now.
@@ -68,13 +67,11 @@ pub enum GaveUp {
     Told(String),
 }
 
-const PRODUCING: &str = "producing";
-
-enum Attempt {
-    Committed(Sent),
-    /// Nothing of it is committed.
-    Aborted(Failure),
-    Unknown(Failure, Sent),
+/// Why an attempt failed, doing what, and the positions it may have committed.
+struct Failed {
+    doing: &'static str,
+    failure: Failure,
+    sent: Sent,
 }
 
 /// A rival with our name fences us as often as we come back; a broker that ended a slow transaction does so once.
@@ -90,22 +87,20 @@ pub fn send(batch: &mut Batch, world: &mut impl World) -> Result<Outcome, GaveUp
     let mut backoff = BACKOFF_MIN;
     let mut fenced = 0;
     while !batch.is_empty() {
-        let (failure, unknown) = match attempt(batch, world) {
-            Attempt::Committed(sent) => {
+        let Failed { doing, failure, sent } = match attempt(batch, world) {
+            Ok(sent) => {
                 outcome.sent.extend(sent);
                 *batch = Batch::default();
                 break;
             }
-            Attempt::Aborted(failure) => (failure, None),
-            Attempt::Unknown(failure, sent) => (failure, Some(sent)),
+            Err(failed) => failed,
         };
+        world.trouble(doing, &failure);
         fenced += u32::from(failure.fenced);
         if fenced >= FENCED_MAX {
             return Err(GaveUp::Fenced(failure.text));
         }
-        if let Some(sent) = unknown {
-            settle(batch, world, &sent, &mut outcome)?;
-        }
+        settle(batch, world, &sent, &mut outcome)?;
         for lost in world.serve(backoff).map_err(GaveUp::Told)? {
             batch.forget(lost);
         }
@@ -114,39 +109,21 @@ pub fn send(batch: &mut Batch, world: &mut impl World) -> Result<Outcome, GaveUp
     Ok(outcome)
 }
 
-fn attempt(batch: &Batch, world: &mut impl World) -> Attempt {
-    let mut sent = Sent::new();
-    let failed = match steps(batch, world, &mut sent) {
-        Ok(()) => return Attempt::Committed(sent),
-        Err(failed) => failed,
-    };
-    world.trouble(failed.0, &failed.1);
-    if failed.1.class == Class::Fatal {
-        return Attempt::Unknown(failed.1, sent);
-    }
-    match repeat(|| world.abort()) {
-        // A message the broker did not take leaves a gap in the producer's numbering: a message sent after it under the
-        // same producer was seen to be taken for a repeat, and lost. Only a new producer begins to count anew.
-        Ok(()) if failed.0 == PRODUCING => Attempt::Unknown(failed.1, Sent::new()),
-        Ok(()) => Attempt::Aborted(failed.1),
-        Err(worse) => {
-            // Aborting what was queued and not yet sent has been seen to end a producer: an ordinary event.
-            world.trouble("aborting a transaction", &worse);
-            Attempt::Unknown(worse, sent)
-        }
-    }
-}
-
-fn steps(batch: &Batch, world: &mut impl World, sent: &mut Sent) -> Result<(), (&'static str, Failure)> {
-    repeat(|| world.begin()).map_err(|failure| ("beginning a transaction", failure))?;
+fn attempt(batch: &Batch, world: &mut impl World) -> Result<Sent, Failed> {
+    let before_offsets = |doing| move |failure| Failed { doing, failure, sent: Sent::new() };
+    repeat(|| world.begin()).map_err(before_offsets("beginning a transaction"))?;
     for message in &batch.messages {
-        repeat(|| world.produce(message)).map_err(|failure| (PRODUCING, failure))?;
+        repeat(|| world.produce(message)).map_err(before_offsets("producing"))?;
     }
-    let marks = world.drain().map_err(|failure| (PRODUCING, failure))?;
-    *sent = offsets(batch, &marks, world.now_ms());
+    let marks = world.drain().map_err(before_offsets("producing"))?;
     // An empty transaction is none; a batch of messages always moves a position.
-    repeat(|| world.send_offsets(sent)).map_err(|failure| ("sending positions", failure))?;
-    repeat(|| world.commit()).map_err(|failure| ("committing", failure))
+    let sent = offsets(batch, &marks, world.now_ms());
+    let end = repeat(|| world.send_offsets(&sent)).map_err(|failure| ("sending positions", failure));
+    let end = end.and_then(|()| repeat(|| world.commit()).map_err(|failure| ("committing", failure)));
+    match end {
+        Ok(()) => Ok(sent),
+        Err((doing, failure)) => Err(Failed { doing, failure, sent }),
+    }
 }
 
 fn offsets(batch: &Batch, marks: &BTreeMap<i32, i64>, now_ms: i64) -> Sent {
@@ -169,7 +146,7 @@ fn repeat(mut call: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> 
         }
     }
     let text = format!("still to be repeated after {CALLS_MAX} calls");
-    Err(Failure { class: Class::Fatal, fenced: false, text })
+    Err(Failure { class: Class::Final, fenced: false, text })
 }
 
 /// Finds out what became of a transaction: the broker's position is the batch's, the one before, or neither.

@@ -11,7 +11,6 @@ enum Call {
     Drain,
     SendOffsets,
     Commit,
-    Abort,
     Renew,
     Committed,
 }
@@ -36,7 +35,7 @@ impl Broker {
     fn call(&mut self, call: Call, effect: impl FnOnce(&mut Self)) -> Result<(), Failure> {
         let failure = |class, fenced| Failure { class, fenced, text: format!("{call:?}") };
         if self.dead && !matches!(call, Call::Renew | Call::Committed) {
-            return Err(failure(Class::Fatal, false));
+            return Err(failure(Class::Final, false));
         }
         let fault = self.faults.iter_mut().find(|fault| fault.0 == call && fault.3 > 0);
         let Some((_, class, took_effect, left)) = fault else {
@@ -49,7 +48,7 @@ impl Broker {
             effect(self);
         }
         // The committed position is the consumer's to ask for.
-        self.dead |= class == Class::Fatal && call != Call::Committed;
+        self.dead |= class == Class::Final && call != Call::Committed;
         Err(failure(class, self.fenced))
     }
 
@@ -84,9 +83,6 @@ impl World for Broker {
     }
     fn commit(&mut self) -> Result<(), Failure> {
         self.call(Call::Commit, Broker::apply)
-    }
-    fn abort(&mut self) -> Result<(), Failure> {
-        self.call(Call::Abort, |broker| broker.open = None)
     }
     fn renew(&mut self) -> Result<(), Failure> {
         self.call(Call::Renew, |broker| {
@@ -131,13 +127,12 @@ fn texts(broker: &Broker) -> Vec<&str> {
     broker.log.iter().map(|message| std::str::from_utf8(message.value.as_ref().unwrap()).unwrap()).collect()
 }
 
-const CALLS: [Call; 8] = [
+const CALLS: [Call; 7] = [
     Call::Begin,
     Call::Produce,
     Call::Drain,
     Call::SendOffsets,
     Call::Commit,
-    Call::Abort,
     Call::Renew,
     Call::Committed,
 ];
@@ -145,21 +140,18 @@ const CALLS: [Call; 8] = [
 #[test]
 fn any_call_may_fail_in_any_class_any_number_of_times() {
     for call in CALLS {
-        for class in [Class::Retriable, Class::Abortable, Class::Fatal] {
+        for class in [Class::Retriable, Class::Final] {
             for took_effect in [false, true] {
                 for times in [1, 3, 12] {
                     // The contract of these classes: what was not done can be asked for again.
-                    let contradiction = took_effect && class != Class::Fatal;
+                    let contradiction = took_effect && class != Class::Final;
                     if contradiction {
                         continue;
                     }
-                    // A call that ends the transaction fails together with a reason to make it.
+                    // A call that settles a transaction fails together with a reason to make it.
                     let mut faults = vec![(call, class, took_effect, times)];
-                    if call == Call::Abort {
-                        faults.push((Call::Drain, Class::Abortable, false, 1));
-                    }
                     if matches!(call, Call::Renew | Call::Committed) {
-                        faults.push((Call::Commit, Class::Fatal, true, 1));
+                        faults.push((Call::Commit, Class::Final, true, 1));
                     }
                     let mut broker = Broker { faults, ..Broker::default() };
                     let outcome = send(&mut batch(&broker), &mut broker).unwrap();
@@ -176,7 +168,7 @@ fn any_call_may_fail_in_any_class_any_number_of_times() {
 
 #[test]
 fn a_commit_that_was_done_is_not_sent_again() {
-    let mut broker = Broker { faults: vec![(Call::Commit, Class::Fatal, true, 1)], ..Broker::default() };
+    let mut broker = Broker { faults: vec![(Call::Commit, Class::Final, true, 1)], ..Broker::default() };
     let mut batch = batch(&broker);
     send(&mut batch, &mut broker).unwrap();
     assert!(batch.is_empty());
@@ -194,7 +186,7 @@ fn the_last_marks_offset_goes_into_the_position() {
 
 #[test]
 fn a_lost_partition_is_left_out_of_the_second_try() {
-    let faults = vec![(Call::SendOffsets, Class::Abortable, false, 1)];
+    let faults = vec![(Call::SendOffsets, Class::Final, false, 1)];
     let mut broker = Broker { faults, lost: vec![1], ..Broker::default() };
     let outcome = send(&mut batch(&broker), &mut broker).unwrap();
     assert_eq!(texts(&broker), ["two"]);
@@ -204,7 +196,7 @@ fn a_lost_partition_is_left_out_of_the_second_try() {
 
 #[test]
 fn when_all_partitions_are_lost_nothing_is_sent() {
-    let faults = vec![(Call::SendOffsets, Class::Abortable, false, 1)];
+    let faults = vec![(Call::SendOffsets, Class::Final, false, 1)];
     let mut broker = Broker { faults, lost: vec![1, 2], ..Broker::default() };
     assert_eq!(send(&mut batch(&broker), &mut broker), Ok(Outcome::default()));
     assert!(broker.log.is_empty() && broker.positions.is_empty());
@@ -212,7 +204,7 @@ fn when_all_partitions_are_lost_nothing_is_sent() {
 
 #[test]
 fn a_position_from_elsewhere_drops_the_engine_and_sends_nothing_of_it() {
-    let mut broker = Broker { faults: vec![(Call::Commit, Class::Fatal, false, 1)], ..Broker::default() };
+    let mut broker = Broker { faults: vec![(Call::Commit, Class::Final, false, 1)], ..Broker::default() };
     let mut batch = batch(&broker);
     broker.positions.insert(1, (500, b"somebody".to_vec()));
     let outcome = send(&mut batch, &mut broker).unwrap();
@@ -223,7 +215,7 @@ fn a_position_from_elsewhere_drops_the_engine_and_sends_nothing_of_it() {
 
 #[test]
 fn a_rival_of_the_same_name_ends_the_worker() {
-    let faults = vec![(Call::Commit, Class::Fatal, false, 100)];
+    let faults = vec![(Call::Commit, Class::Final, false, 100)];
     let mut broker = Broker { faults, fenced: true, ..Broker::default() };
     assert!(matches!(send(&mut batch(&broker), &mut broker), Err(GaveUp::Fenced(_))));
     assert!(broker.log.is_empty());
@@ -231,7 +223,7 @@ fn a_rival_of_the_same_name_ends_the_worker() {
 
 #[test]
 fn a_worker_that_is_told_to_stop_does_not_try_for_ever() {
-    let faults = vec![(Call::Renew, Class::Fatal, false, 100), (Call::Commit, Class::Fatal, false, 1)];
+    let faults = vec![(Call::Renew, Class::Final, false, 100), (Call::Commit, Class::Final, false, 1)];
     let mut broker = Broker { faults, told: Some("stop".to_owned()), ..Broker::default() };
     assert_eq!(send(&mut batch(&broker), &mut broker), Err(GaveUp::Told("stop".to_owned())));
 }

@@ -31,6 +31,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const NAP: Duration = Duration::from_millis(50);
 /// How long the last snapshots may take when the process is told to stop.
 const LAST_SNAPSHOTS: Duration = Duration::from_secs(15);
+/// How long after an outage being fenced is taken for a consequence of it.
+const OUTAGE_REMEMBERED: Duration = Duration::from_secs(60);
+const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(10);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Worker {
@@ -74,6 +77,14 @@ impl Worker {
 
     /// Until told to stop. Then everything stepped is committed, snapshots are cut and named.
     pub fn run(mut self) -> Result<(), Fault> {
+        let ended = self.work();
+        if ended.is_err() {
+            self.partitions.keys().for_each(|partition| self.observer.gone(*partition));
+        }
+        ended.and_then(|()| self.leave())
+    }
+
+    fn work(&mut self) -> Result<(), Fault> {
         while !self.shutdown.is_stopping() {
             self.serve_group()?;
             let began = !self.batch.is_empty() || self.reading().any(|reading| reading.moved);
@@ -87,7 +98,7 @@ impl Worker {
                 std::thread::park_timeout(wait.min(NAP));
             }
         }
-        self.leave()
+        Ok(())
     }
 
     fn serve_group(&mut self) -> Result<(), Fault> {
@@ -98,9 +109,19 @@ impl Worker {
 
     fn ended(&self, error: KafkaError) -> Fault {
         match self.kafka.consumer.client().fatal_error() {
-            Some((code, text)) if is_fenced(code) => Fault::Fenced(text),
+            Some((code, text)) if is_fenced(code) => self.fenced(text),
             Some((_, text)) => Fault::Kafka(text),
             None => Fault::Kafka(error.to_string()),
+        }
+    }
+
+    /// After an outage the rival may be our own past self: a broker that comes back may have given our place in the group
+    /// to a request of ours whose answer was lost. A rival that lives fences us when no broker was away.
+    fn fenced(&self, text: String) -> Fault {
+        if self.kafka.consumer.context().had_outage_within(OUTAGE_REMEMBERED) {
+            Fault::Disowned(text)
+        } else {
+            Fault::Fenced(text)
         }
     }
 
@@ -214,20 +235,33 @@ impl Worker {
     fn gap(&mut self, number: i32) -> Result<(), Fault> {
         // What was stepped before the hole is good.
         self.commit()?;
-        let topic = self.shared.config.raw_topic.clone();
-        let low =
-            self.kafka.consumer.fetch_watermarks(&topic, number, Duration::from_secs(10)).map_or(-1, |(low, _)| low);
         let Some(Partition { life: Life::Reading(reading), .. }) = self.partitions.get_mut(&number) else {
             return Ok(());
         };
         let next = reading.now.next;
-        if self.shared.config.on_gap == OnTrouble::Stop || low < next || reading.is_replaying() {
+        let topic = &self.shared.config.raw_topic;
+        let Ok((low, end)) = self.kafka.consumer.fetch_watermarks(topic, number, WATERMARKS_TIMEOUT) else {
+            // The broker is away: the same offset is asked for again, and the error comes again if it must.
+            return self.read_from(number, next);
+        };
+        if (low..=end).contains(&next) {
+            // It is there: the client lost its place while the group changed, before the first record came.
+            return self.read_from(number, next);
+        }
+        if next > end {
+            return self.stop(number, Stop::BeyondEnd { end, next });
+        }
+        if self.shared.config.on_gap == OnTrouble::Stop || reading.is_replaying() {
             return self.stop(number, Stop::Gap { next, low });
         }
         tracing::warn!(partition = number, next, low, "records were gone before they were read; going on without them");
         reading.skip_to(low);
+        self.read_from(number, low)
+    }
+
+    fn read_from(&self, number: i32, offset: i64) -> Result<(), Fault> {
         self.kafka.unassign(number);
-        self.kafka.assign(number, low).map_err(|error| Fault::Kafka(error.to_string()))
+        self.kafka.assign(number, offset).map_err(|error| Fault::Kafka(error.to_string()))
     }
 
     fn idle_turn(&mut self, number: i32) {
@@ -269,7 +303,7 @@ impl Worker {
         }
         let (started, messages) = (Instant::now(), batch.messages.len());
         let outcome = transaction::send(&mut batch, &mut self.kafka).map_err(|gave_up| match gave_up {
-            GaveUp::Fenced(text) => Fault::Fenced(text),
+            GaveUp::Fenced(text) => self.fenced(text),
             GaveUp::Told(text) => Fault::Kafka(text),
         })?;
         self.committed_at = Instant::now();

@@ -63,6 +63,8 @@ pub fn faultless() -> &'static Said {
 }
 
 pub fn said(site: &Site) -> Said {
+    topics::wait_until_settled(&site.bootstrap, &site.outgoing);
+    topics::wait_until_settled(&site.bootstrap, &site.dead());
     collect(site, &topics::committed(&site.bootstrap, &site.outgoing))
 }
 
@@ -96,13 +98,21 @@ fn compare<K: Ord + std::fmt::Debug>(what: &str, found: &BTreeMap<K, Vec<Seen>>,
         let same = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
         assert!(
             same == found.len() && same == expected.len(),
-            "{what} of {place:?} differ after {same} of {} (found {}):\n  expected {}\n  found    {}",
+            "{what} of {place:?} differ after {same} of {} (found {}; {} missing, {} not expected):\n  expected {}\n  found    {}",
             expected.len(),
             found.len(),
+            without(expected, found),
+            without(found, expected),
             show(expected.get(same)),
             show(found.get(same)),
         );
     }
+}
+
+/// How many of `these` are not among `those`.
+fn without(these: &[Seen], those: &[Seen]) -> usize {
+    let those: std::collections::BTreeSet<&Seen> = those.iter().collect();
+    these.iter().filter(|seen| !those.contains(seen)).count()
 }
 
 fn show(seen: Option<&Seen>) -> String {

@@ -43,6 +43,7 @@ fn the_outgoing_topic_is_gone_for_a_while() {
     // What was acknowledged and not yet committed when a topic goes, goes with it: so let all be committed first.
     feeder.pause();
     topics::wait_for("all that was written to be committed", || site.is_done());
+    topics::wait_until_settled(shared(), &site.outgoing);
     let before = topics::committed(shared(), &site.outgoing);
     topics::delete(shared(), &site.outgoing);
     feeder.go_on();

@@ -148,6 +148,18 @@ fn send(producer: &BaseProducer, topic: &str, record: &Record, headers: OwnedHea
     producer.poll(Duration::ZERO);
 }
 
+/// Waits until no transaction is open on the topic: positions may be seen as committed before the last messages are.
+pub fn wait_until_settled(bootstrap: &str, topic: &str) {
+    let written: BaseConsumer =
+        client(bootstrap).set("isolation.level", "read_uncommitted").create().expect("a consumer");
+    let count = partition_count(bootstrap, topic).unwrap_or_else(|| panic!("there is no topic {topic}"));
+    wait_for(&format!("the transactions on {topic} to end"), || {
+        let end = |partition| written.fetch_watermarks(topic, partition, LIMIT).expect("the broker answers");
+        let ends: Vec<_> = (0..count).map(end).collect();
+        watermarks(bootstrap, topic) == ends
+    });
+}
+
 /// All that a `read_committed` reader sees at this moment, by partition, in order.
 pub fn committed(bootstrap: &str, topic: &str) -> Vec<Stored> {
     let consumer = reader(bootstrap);

@@ -62,7 +62,7 @@ fn exit(fault: Fault) -> Exit {
     match fault {
         Fault::Fenced(_) => Exit::Fenced(text),
         Fault::Checks(_) => Exit::Usage(text),
-        Fault::Kafka(_) | Fault::Store(_) | Fault::Stopped(..) => Exit::Fault(text),
+        Fault::Disowned(_) | Fault::Kafka(_) | Fault::Store(_) | Fault::Stopped(..) => Exit::Fault(text),
     }
 }
 
