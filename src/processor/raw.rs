@@ -1,4 +1,4 @@
-//! The few calls to librdkafka that the crate has no safe form of: records a batch at a time, positions whose metadata
+//! The few calls to librdkafka that the crate has no safe form of: records from a partition's own queue, positions whose metadata
 //! may be any bytes, the group's generation. The only unsafe code of the program; it must not know what the bytes mean.
 #![allow(unsafe_code)]
 
@@ -22,7 +22,6 @@ type Wake = Box<std::thread::Thread>;
 /// The records of one partition, apart from those of others.
 pub struct Queue {
     queue: NonNull<sys::rd_kafka_queue_t>,
-    taken: Vec<*mut sys::rd_kafka_message_t>,
     // Fields drop in this order: first nobody calls the callback (`Drop`), then its data may go.
     _wake: Wake,
     _consumer: Arc<BaseConsumer<Member>>,
@@ -68,18 +67,17 @@ impl Queue {
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(unpark), data);
             queue
         };
-        Some(Self { queue, taken: Vec::new(), _wake: wake, _consumer: Arc::clone(consumer) })
+        Some(Self { queue, _wake: wake, _consumer: Arc::clone(consumer) })
     }
 
-    /// What lies there now, at most `max`, in order; it does not wait. librdkafka's own wait lasts until `max` are there.
-    pub fn take(&mut self, max: usize) -> impl ExactSizeIterator<Item = Fetched> + use<> {
-        self.taken.resize(max, ptr::null_mut());
-        // SAFETY: the buffer has room for `max` pointers; each one filled in is ours to destroy.
-        let count = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.taken.as_mut_ptr(), max) };
-        let count = usize::try_from(count).unwrap_or(0);
-        let fetched: Vec<_> =
-            self.taken[..count].iter().filter_map(|message| NonNull::new(*message).map(Fetched)).collect();
-        fetched.into_iter()
+    /// What lies there now, at most `max`, in order; it does not wait.
+    ///
+    /// One call a record: librdkafka 2.12's call for many takes the end of the log, which is an entry like a record, for
+    /// a record that was read, and after the next rebalance goes on behind it: the record that comes there is never seen.
+    pub fn take(&mut self, max: usize) -> impl Iterator<Item = Fetched> + '_ {
+        // SAFETY: the queue is alive; what comes out of it is ours to destroy.
+        let next = || NonNull::new(unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), 0) }).map(Fetched);
+        std::iter::from_fn(next).take(max)
     }
 }
 
@@ -125,7 +123,7 @@ impl Fetched {
 
 impl Drop for Fetched {
     fn drop(&mut self) {
-        // SAFETY: made by `rd_kafka_consume_batch_queue`, destroyed once.
+        // SAFETY: made by `rd_kafka_consume_queue`, destroyed once.
         unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
     }
 }
