@@ -127,15 +127,8 @@ fn texts(broker: &Broker) -> Vec<&str> {
     broker.log.iter().map(|message| std::str::from_utf8(message.value.as_ref().unwrap()).unwrap()).collect()
 }
 
-const CALLS: [Call; 7] = [
-    Call::Begin,
-    Call::Produce,
-    Call::Drain,
-    Call::SendOffsets,
-    Call::Commit,
-    Call::Renew,
-    Call::Committed,
-];
+const CALLS: [Call; 7] =
+    [Call::Begin, Call::Produce, Call::Drain, Call::SendOffsets, Call::Commit, Call::Renew, Call::Committed];
 
 #[test]
 fn any_call_may_fail_in_any_class_any_number_of_times() {
