@@ -1,7 +1,7 @@
 //! One record's events, each to the profile it belongs to: repeats, links, merges, deletion. It knows nothing of what a
 //! profile says or scores.
 
-use super::event::{Event, Item, Rejected};
+use super::event::{Event, Item, Ready, Rejected};
 use super::merge::merge;
 use super::observe::When;
 use super::playbook::meant::Call;
@@ -16,10 +16,19 @@ const ITEMS: u64 = 4_096;
 
 impl Engine {
     /// Applies a record under a clock that has reached its time.
-    pub(super) fn apply(&mut self, record: &Record<'_>, time: Millis, actions: &mut Vec<Action>) {
+    pub(super) fn apply(
+        &mut self,
+        record: &Record<'_>,
+        ready: Option<Ready<'_>>,
+        time: Millis,
+        actions: &mut Vec<Action>,
+    ) {
         let reader = self.reader.clone();
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut items = reader.read(record.value, &mut scratch);
+        let mut items = match (record.value, ready) {
+            (Some(value), Some(ready)) => reader.read_ready(value, ready, &mut scratch),
+            (value, _) => reader.read(value, &mut scratch),
+        };
         let mut is_misrouted = false;
         let mut arrival = (record.offset as u64).wrapping_add(1).wrapping_mul(ITEMS);
         while let Some(item) = items.next_item() {
@@ -89,6 +98,7 @@ impl Engine {
             self.counts.ids_forgotten += u64::from(refused);
             self.body.set(SEEN, |out| out.extend_from_slice(&payload));
         }
+        let before = self.watch.as_ref().map(|watch| watch.total(&self.body));
         self.link_and_merge(at, &event);
         let kind = self.table.profile(at).kind;
         if kind == Kind::User && event.user_id.is_none() {
@@ -97,7 +107,10 @@ impl Engine {
         let own = event.event_time().unwrap_or(record_time);
         self.counts.clamped_events += u64::from(own > record_time);
         let when = When { time: own.min(record_time), arrival, clock };
-        self.observer.observe(&self.program, &mut self.body, &event, when);
+        self.observer.observe(&self.program, &mut self.body, &event, when, &mut self.counts.matched);
+        if let (Some(watch), Some(before), Kind::User) = (&mut self.watch, before, kind) {
+            watch.look(&self.body, before, &self.table.profile(at).id);
+        }
         match kind {
             Kind::User => self.evaluate(at, Some(offset), actions),
             Kind::Anonymous => self.keep(at),

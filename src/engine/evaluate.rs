@@ -116,7 +116,10 @@ impl Evaluator {
             until = until.min(next);
             match step {
                 Step::Fired if moment.enabled => counts.fired[i] += 1,
-                Step::Ended if moment.enabled => counts.ended[i] += 1,
+                Step::Ended if moment.enabled => {
+                    counts.ended[i] += 1;
+                    counts.on_for[i] += state.fired.map_or(0, |fired| around.clock - fired);
+                }
                 _ => {}
             }
             if state != before {

@@ -3,9 +3,11 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type))]
 
 mod apply;
+mod counts;
 pub mod eval;
 pub mod evaluate;
 pub mod event;
+mod look;
 mod merge;
 pub mod message;
 mod observe;
@@ -17,10 +19,12 @@ pub mod score;
 mod snapshot;
 mod state;
 pub mod table;
+mod watch;
 
+pub use counts::Counts;
 pub use playbook::meant::Millis;
 pub use snapshot::Damage;
-pub use state::{Counts, Engine, Input, Mark, Options, Partitioner, Progress};
+pub use state::{Engine, Input, Mark, Options, Partitioner, Progress};
 
 /// One record of the raw topic (or one line of a file).
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +78,10 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// In the order in which they are tried.
+    pub const ALL: [Self; 7] =
+        [Self::NotJson, Self::NotAnObject, Self::NoType, Self::NoId, Self::NoEvent, Self::IdTooLong, Self::TooLarge];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotJson => "not_json",

@@ -52,7 +52,7 @@ pub struct Observer {
 
 impl Observer {
     /// Notes the event in the profile that is open.
-    pub fn observe(&mut self, program: &Program, body: &mut Body, event: &Event<'_>, when: When) {
+    pub fn observe(&mut self, program: &Program, body: &mut Body, event: &Event<'_>, when: When, counts: &mut [u64]) {
         keep_account(program, body, event);
         keep_values(program, body, event);
         self.matched.clear();
@@ -70,7 +70,9 @@ impl Observer {
         }
         self.sequences(program, body, when);
         for i in 0..self.matched.len() {
-            self.occur(program, body, usize::from(self.matched[i]), event, when);
+            let s = usize::from(self.matched[i]);
+            counts[s] += 1;
+            self.occur(program, body, s, event, when);
         }
         // Last, so that an event that is both is not after itself.
         for s in &self.matched {

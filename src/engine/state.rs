@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::evaluate::{Around, Evaluator, Hold};
-use super::event::{Reader, Scratch};
+use super::event::{Reader, Ready, Scratch};
 use super::observe::Observer;
 use super::playbook::meant::Moment;
 use super::playbook::program::{CellId, Program};
 use super::profile::body::Body;
-use super::score::ScoreNow;
 use super::snapshot::Cut;
 use super::table::{Kind, ProfileId, Table};
-use super::{Action, Millis, Outgoing, Record};
+use super::watch::Watch;
+use super::{Action, Counts, Millis, Outgoing, Record};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 3_600_000;
@@ -56,6 +56,8 @@ pub enum Mark {
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
     Record(Record<'a>),
+    /// The same of a record that was read ahead, by this engine's own reader.
+    Ready(Record<'a>, Ready<'a>),
     /// The idle clock, or the clock of a committed position during a restore.
     Clock(Millis),
     Mark(Mark),
@@ -67,34 +69,6 @@ pub enum Progress {
     Done,
     /// `room` is used up inside a minute: commit what there is (with `cursor`), then step the same input again.
     Full,
-}
-
-/// Counters since they were last taken. Moved to metrics after the commit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub records: u64,
-    pub events: u64,
-    pub empty_records: u64,
-    pub duplicates: u64,
-    pub own_messages: u64,
-    pub misrouted: u64,
-    /// Record times set back because they were more than 1 h ahead of the wall clock.
-    pub clamped_records: u64,
-    /// Event times set back to record time.
-    pub clamped_events: u64,
-    pub held_back: u64,
-    pub identifies: u64,
-    pub deletes: u64,
-    /// By moment, in file order.
-    pub fired: Vec<u64>,
-    pub ended: Vec<u64>,
-    /// By reason, in the order of `Reason`.
-    pub dead: [u64; 7],
-    /// What limits refused.
-    pub distinct_evicted: u64,
-    pub values_ignored: u64,
-    pub traits_left_out: u64,
-    pub ids_forgotten: u64,
 }
 
 /// The state of one partition.
@@ -121,6 +95,7 @@ pub struct Engine {
     packed: Vec<u8>,
     pub(super) counts: Counts,
     pub(super) cut: Cut,
+    pub(super) watch: Option<Watch>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +114,6 @@ impl Engine {
     pub fn new(program: Arc<Program>, options: Options) -> Self {
         let reader = Reader::new(program.wanted.clone(), &options.unwrap, &options.placeholders);
         let cells = program.cells.len();
-        let moments = program.playbook.moments.len();
         Self {
             options,
             reader: Arc::new(reader),
@@ -157,8 +131,9 @@ impl Engine {
             observer: Observer::default(),
             evaluator: Evaluator::default(),
             packed: Vec::new(),
-            counts: Counts::of(moments),
+            counts: Counts::of(&program.playbook),
             cut: Cut::default(),
+            watch: None,
             program,
         }
     }
@@ -194,18 +169,27 @@ impl Engine {
                 self.arm_all(until);
                 Progress::Done
             }
-            Input::Record(record) => {
-                let (time, is_ahead) = self.record_time(record.time);
-                if self.advance(time, most, actions) == Progress::Full {
-                    return Progress::Full;
-                }
-                self.counts.records += 1;
-                self.counts.clamped_records += u64::from(is_ahead);
-                self.history.get_or_insert(time);
-                self.apply(&record, time, actions);
-                Progress::Done
-            }
+            Input::Record(record) => self.step_record(&record, None, most, actions),
+            Input::Ready(record, ready) => self.step_record(&record, Some(ready), most, actions),
         }
+    }
+
+    fn step_record(
+        &mut self,
+        record: &Record<'_>,
+        ready: Option<Ready<'_>>,
+        most: usize,
+        actions: &mut Vec<Action>,
+    ) -> Progress {
+        let (time, is_ahead) = self.record_time(record.time);
+        if self.advance(time, most, actions) == Progress::Full {
+            return Progress::Full;
+        }
+        self.counts.records += 1;
+        self.counts.clamped_records += u64::from(is_ahead);
+        self.history.get_or_insert(time);
+        self.apply(record, ready, time, actions);
+        Progress::Done
     }
 
     /// A record time far ahead of the wall clock would move everybody's clock for good: it gives way to the clock.
@@ -343,8 +327,7 @@ impl Engine {
         let refused = std::mem::take(&mut self.observer.refused);
         self.counts.distinct_evicted += refused.distinct;
         self.counts.values_ignored += refused.values;
-        let moments = self.counts.fired.len();
-        std::mem::replace(&mut self.counts, Counts::of(moments))
+        std::mem::replace(&mut self.counts, Counts::of(&self.program.playbook))
     }
 
     /// Profiles held and an estimate of their bytes.
@@ -360,21 +343,6 @@ impl Engine {
 
     pub fn program(&self) -> &Arc<Program> {
         &self.program
-    }
-
-    /// A user's profile, opened apart, for those who explain.
-    pub fn find_user(&self, user: &str) -> Option<Body> {
-        let at = self.table.find(Kind::User, user)?;
-        let mut body = Body::new(self.program.cells.len());
-        body.open(&self.table.profile(at).packed);
-        Some(body)
-    }
-
-    /// A user as they stand at the clock: what is remembered, and the scores worked out from it. Changes nothing.
-    pub fn standing(&self, user: &str) -> Option<(Body, Vec<ScoreNow>)> {
-        let (clock, mut body) = (self.clock?, self.find_user(user)?);
-        let scores = Evaluator::scores_of(&mut body, &self.program, clock);
-        Some((body, scores))
     }
 
     /// Takes it that all history is there, for tries on made-up events: `needs_history` then always has enough.
@@ -403,10 +371,4 @@ fn hold(hold_back: Option<HoldBack>, clock: Millis) -> Hold {
 /// The first whole minute not before a time.
 fn minute_from(time: Millis) -> Millis {
     time.saturating_add(MINUTE - 1).div_euclid(MINUTE) * MINUTE
-}
-
-impl Counts {
-    fn of(moments: usize) -> Self {
-        Self { fired: vec![0; moments], ended: vec![0; moments], ..Self::default() }
-    }
 }

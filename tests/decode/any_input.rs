@@ -1,6 +1,6 @@
 //! Whatever the bytes are, each record ends as events or reasons, and nothing panics.
 
-use kairos::engine::event::{Item, Reader, Scratch, Value, Wanted};
+use kairos::engine::event::{Ahead, Item, Reader, Scratch, Value, Wanted};
 use kairos::engine::playbook::meant::Root;
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ fn exhaust(record: &[u8]) -> usize {
         .collect();
     let reader = Reader::new(Wanted::new(&paths), &["message".to_owned()], &["guest".to_owned()]);
     let mut scratch = Scratch::default();
-    let _ = reader.file_time(record, &mut scratch);
+    let _ = reader.read_ahead(record, &mut scratch, &mut Ahead::default(), &mut |_| {});
     let mut items = reader.read(Some(record), &mut scratch);
     let mut count = 0;
     while let Some(item) = items.next_item() {

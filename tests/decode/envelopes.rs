@@ -1,6 +1,6 @@
 //! What may stand around messages: batches, wrappers, nothing at all.
 
-use kairos::engine::event::{Reader, Scratch, Wanted, time};
+use kairos::engine::event::{Ahead, Reader, Scratch, Wanted, time};
 use kairos::engine::playbook::meant::Root;
 
 use super::{check, check_with, path, read, reader, with_event};
@@ -174,7 +174,11 @@ fn times_of_records_in_files() {
         ("nope".to_owned(), None),
     ] {
         let expected = day.and_then(|day: u32| time::parse(&format!("2026-03-0{day}")));
-        assert_eq!(reader(&[]).file_time(record.as_bytes(), &mut Scratch::default()), expected, "{record}");
+        assert_eq!(
+            reader(&[]).read_ahead(record.as_bytes(), &mut Scratch::default(), &mut Ahead::default(), &mut |_| {}),
+            expected,
+            "{record}"
+        );
     }
 }
 

@@ -1,10 +1,10 @@
 //! Two playbooks on the same history: which moments only one of them found, and how much earlier or later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::replay::{Firing, Side};
-use super::summary::users;
+use super::side::{Firing, Side};
+use super::summary::days;
 use crate::commands::Exit;
 use crate::engine::Millis;
 
@@ -71,8 +71,8 @@ impl Comparison {
                 difference
             })
             .collect();
-        let moments = (new.firings.len() as u64, old.firings.len() as u64);
-        Self { differences, identifies: (new.identifies, old.identifies), moments }
+        let moments = (new.tally.firings.len() as u64, old.tally.firings.len() as u64);
+        Self { differences, identifies: (new.tally.identifies, old.tally.identifies), moments }
     }
 
     pub fn text(&self) -> String {
@@ -82,12 +82,12 @@ impl Comparison {
             let moved = d.later.iter().filter(|later| **later != 0).count();
             let _ = writeln!(
                 out,
-                "  {}: {} only in new, {} only in old, {} in both ({moved} at another time, median {:+.1} d)",
+                "  {}: {} only in new, {} only in old, {} in both ({moved} at another time, median {})",
                 d.name,
                 d.only_new,
                 d.only_old,
                 d.later.len(),
-                median as f64 / DAY as f64
+                days(median)
             );
             for (what, users) in [("gained", &d.gained), ("lost", &d.lost)] {
                 if !users.is_empty() {
@@ -104,10 +104,19 @@ impl Comparison {
 
 fn by_user<'a>(side: &'a Side, name: &str) -> BTreeMap<&'a str, Vec<Millis>> {
     let mut all: BTreeMap<&str, Vec<Millis>> = BTreeMap::new();
-    for Firing { user, moment, at, .. } in &side.firings {
+    for Firing { user, moment, at, .. } in &side.tally.firings {
         if side.playbook().moments[*moment].name == name {
             all.entry(user).or_default().push(*at);
         }
+    }
+    all
+}
+
+/// Users by moment.
+fn users(side: &Side) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for firing in &side.tally.firings {
+        all.entry(&side.playbook().moments[firing.moment].name).or_default().insert(&firing.user);
     }
     all
 }

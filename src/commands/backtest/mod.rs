@@ -1,17 +1,39 @@
-//! `kairos backtest`: history through the very engine that `run` uses, as one partition with one clock.
+//! `kairos backtest`: history through the very engine that `run` uses, with the event clock: files as one partition, a
+//! topic partition by partition.
 
+mod block;
+mod census;
 mod compare;
-mod input;
+mod html;
+mod lane;
+mod lines;
+mod out;
 mod outcome;
+mod progress;
 mod replay;
+mod report;
+mod side;
 mod summary;
+mod topic;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
-use crate::commands::{Exit, print};
-use replay::Replay;
+use crate::commands::{ConfigArg, Exit, print};
+use crate::engine::event::time;
+use crate::engine::{Millis, Options};
+use crate::settings::Settings;
+use block::Blocks;
+use lines::Lines;
+use out::Out;
+use outcome::Sightings;
+use progress::{Progress, Whole};
+use replay::{Outs, Replay, Rules};
+use report::Report;
+use side::Side;
+use topic::Topic;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,55 +55,141 @@ pub struct Args {
     /// Write every line or item that can't be used, with the reason
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Write the summary as a page with charts, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print the summary (it is printed anyway)
+    #[arg(long)]
+    summary: bool,
     /// Budget: end with 1 when it is passed, like 'identifies > 1.4x' (needs --against)
     #[arg(long, value_name = "BUDGET", requires = "against")]
     fail_if: Vec<String>,
-    /// Path of the message inside a record
-    #[arg(long, value_name = "PATH", default_value = "")]
-    unwrap: String,
-    /// How long a messageId is remembered
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    dedupe_window: String,
+    /// Threads to use [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Path of the message inside a record [default: raw.unwrap of the settings]
+    #[arg(long, value_name = "PATH")]
+    unwrap: Option<String>,
+    /// How long a messageId is remembered [default: raw.dedupe_window of the settings]
+    #[arg(long, value_name = "DURATION")]
+    dedupe_window: Option<String>,
     /// Go on where time jumps by more than 400 days
     #[arg(long)]
     allow_jumps: bool,
-    /// Files of events: JSON lines, plain, .gz or .zst; - for standard input
-    #[arg(required = true, value_name = "EVENTS")]
+    /// Of the raw topic: records from this time on, like 2026-03-01 or, so long ago, 30d
+    #[arg(long, value_name = "TIME", conflicts_with = "events")]
+    from: Option<String>,
+    /// Of the raw topic: records before this time
+    #[arg(long, value_name = "TIME", conflicts_with = "events")]
+    to: Option<String>,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Files of events: JSON lines, plain, gzip or zstd; - for standard input. None: the raw topic of the settings
+    #[arg(value_name = "EVENTS")]
     events: Vec<PathBuf>,
 }
 
 pub fn run(args: Args) -> Result<(), Exit> {
     let budgets = args.fail_if.iter().map(|text| compare::Budget::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let settings = args.config.load()?;
+    let options = options(&args, &settings)?;
     let playbook = super::playbook::load(&args.playbook)?;
-    let outcome = args.outcome.as_deref().map(|name| outcome::Outcome::new(&playbook, name, args.within.as_deref()));
-    let outcome = outcome.transpose()?;
+    let sightings = args.outcome.as_deref().map(|name| Sightings::new(&playbook, name, args.within.as_deref()));
+    let sightings = sightings.transpose()?;
     let against = args.against.as_deref().map(super::playbook::load).transpose()?;
-    let settings = replay::Settings {
-        unwrap: args.unwrap.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect(),
-        dedupe_window: crate::engine::playbook::duration(&args.dedupe_window)
-            .ok_or_else(|| Exit::Usage(format!("--dedupe-window {}: not a duration like 24h", args.dedupe_window)))?,
-        allow_jumps: args.allow_jumps,
-    };
-    let mut emit = args.emit.as_ref().map(create).transpose()?;
-    let mut rejects = args.rejects.as_ref().map(create).transpose()?;
-    let mut replay = Replay::new(playbook, against, outcome, settings);
-    replay.run(&args.events, &mut emit, &mut rejects)?;
-    for (path, file) in [(&args.emit, emit), (&args.rejects, rejects)] {
-        if let (Some(path), Some(mut file)) = (path, file) {
-            file.flush().map_err(|e| Exit::Fault(format!("can't write {}: {e}", path.display())))?;
-        }
+    let range = (args.from.as_deref().map(a_time).transpose()?, args.to.as_deref().map(a_time).transpose()?);
+    let create = |path: &Option<PathBuf>| path.as_deref().map(Out::create).transpose();
+    let outs = Outs { emit: create(&args.emit)?, rejects: create(&args.rejects)? };
+    let is_topic = args.events.is_empty();
+    let rules = if is_topic { Rules::Topic } else { Rules::Lines { allow_jumps: args.allow_jumps } };
+    let main = Side::new(playbook, options.clone(), sightings);
+    let mut replay = Replay::new(main, against.map(|playbook| Side::new(playbook, options, None)), rules, outs);
+    let threads = args.threads.map_or_else(processors, usize::from);
+    let started = Instant::now();
+    if is_topic {
+        run_topic(&mut replay, &settings, range, threads)?;
+    } else {
+        run_files(&mut replay, &args.events, threads)?;
     }
-    print(&summary::text(&replay))?;
-    let Some(other) = &replay.other else { return Ok(()) };
-    let comparison = compare::Comparison::new(&replay.main, other);
-    print(&comparison.text())?;
-    let passed: Vec<String> = budgets.iter().filter_map(|budget| budget.passed(&comparison)).collect();
+    replay.finish()?;
+    replay.seconds = started.elapsed().as_secs_f64();
+    let report = Report::new(&replay);
+    if let Some(path) = &args.html {
+        let page = html::page(&report, &args.playbook.display().to_string());
+        std::fs::write(path, page).map_err(|e| Exit::Fault(format!("can't write {}: {e}", path.display())))?;
+    }
+    print(&summary::text(&report))?;
+    let comparison = report.comparison.iter();
+    let passed: Vec<String> = comparison.flat_map(|c| budgets.iter().filter_map(|budget| budget.passed(c))).collect();
     if passed.is_empty() { Ok(()) } else { Err(Exit::No(passed.join("\n"))) }
 }
 
-pub type Out = BufWriter<File>;
+fn run_files(replay: &mut Replay, paths: &[PathBuf], threads: usize) -> Result<(), Exit> {
+    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Exit::Usage("standard input (-) can be read once only".into()));
+    }
+    let read = Arc::new(AtomicU64::new(0));
+    let open = |path: &PathBuf| Ok(Box::new(Lines::open(path, &read)?) as Box<dyn Blocks>);
+    let inputs = paths.iter().map(open).collect::<Result<Vec<_>, Exit>>()?;
+    let sizes: Option<Vec<u64>> = paths.iter().map(|path| size(path)).collect();
+    let whole = sizes.map_or(Whole::Unknown, |sizes| Whole::Bytes { size: sizes.iter().sum(), read });
+    let progress = Progress::new(whole);
+    replay.run(0, inputs, threads, &progress)?;
+    progress.finish();
+    Ok(())
+}
 
-fn create(path: &PathBuf) -> Result<Out, Exit> {
-    let file = File::create(path).map_err(|e| Exit::Fault(format!("can't write {}: {e}", path.display())))?;
-    Ok(BufWriter::with_capacity(1 << 20, file))
+fn run_topic(
+    replay: &mut Replay,
+    settings: &Settings,
+    (from, to): (Option<Millis>, Option<Millis>),
+    threads: usize,
+) -> Result<(), Exit> {
+    let topic = Topic::find(settings, from, to)?;
+    let progress = Progress::new(Whole::Records(topic.records()));
+    let partitions = topic.ranges.len() as i32;
+    replay.spread_over(partitions);
+    for partition in 0..partitions {
+        let inputs = vec![Box::new(topic.partition(partition)?) as Box<dyn Blocks>];
+        replay.run(partition, inputs, threads, &progress)?;
+    }
+    progress.finish();
+    Ok(())
+}
+
+fn options(args: &Args, settings: &Settings) -> Result<Options, Exit> {
+    let window = args.dedupe_window.as_ref().map(|text| {
+        crate::engine::playbook::duration(text)
+            .ok_or_else(|| Exit::Usage(format!("--dedupe-window {text}: not a duration like 24h")))
+    });
+    let keys = |path: &String| path.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+    Ok(Options {
+        partition: 0,
+        partitions: 1,
+        partitioner: settings.raw.partitioner,
+        unwrap: args.unwrap.as_ref().map_or_else(|| settings.raw.unwrap.clone(), keys),
+        placeholders: settings.raw.placeholders.clone(),
+        dedupe_window: window.transpose()?.unwrap_or(settings.raw.dedupe_window),
+    })
+}
+
+/// A time as events have it, or how long ago.
+fn a_time(text: &str) -> Result<Millis, Exit> {
+    let ago = || crate::engine::playbook::duration(text).map(|length| replay::now() - length);
+    time::parse(text)
+        .or_else(ago)
+        .ok_or_else(|| Exit::Usage(format!("{text}: neither a time like 2026-03-01T10:00:00Z nor a duration like 30d")))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Of a plain file.
+fn size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().filter(|data| data.is_file()).map(|data| data.len())
 }

@@ -1,30 +1,63 @@
-//! How well moments foretell an outcome: precision, lift and lead time, each with its uncertainty.
+//! How well moments and scores foretell an outcome: precision, recall, lift and lead time, with their uncertainty.
+//! It knows nothing of records.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
-use super::input::Line;
-use super::replay::{Firing, Side};
+use super::side::{Firing, Side};
 use crate::commands::Exit;
+use crate::engine::Millis;
 use crate::engine::playbook::meant::Playbook;
-use crate::engine::playbook::program::{Cell, FIRST};
-use crate::engine::profile::numbers::{self, Basic};
-use crate::engine::{Engine, Millis};
 
 const DAY: Millis = 86_400_000;
 
-pub struct Outcome {
+/// What is noted of users on the way.
+#[derive(Debug, Default)]
+pub struct Sightings {
     pub signal: usize,
     pub within: Millis,
-    name: String,
-    /// By user: when the outcome was seen.
+    /// By user: when the outcome was, in order of arrival.
     seen: BTreeMap<String, Vec<Millis>>,
-    totals: BTreeMap<String, u64>,
     /// By user: the clock at the first event.
     known: BTreeMap<String, Millis>,
+    /// By user: the segments of every identify that changed one.
+    segments: BTreeMap<String, Vec<(Millis, Vec<u8>)>>,
 }
 
-impl Outcome {
+/// What came of it.
+pub struct Outcome {
+    pub name: String,
+    pub within: Millis,
+    pub users: u64,
+    pub moments: Vec<Foretold>,
+    /// Where the scores of the table stood: a horizon before the end.
+    pub at: Millis,
+    pub scores: Vec<Vec<BySegment>>,
+}
+
+/// One moment as a prediction; its unit is a user's first firing.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Foretold {
+    pub name: String,
+    /// Firings whose horizon is over, and how many of them the outcome followed.
+    pub firings: u64,
+    pub hits: u64,
+    /// Left out: the horizon is not over; the outcome had come before.
+    pub open: u64,
+    pub after: u64,
+    /// Of all users with the outcome.
+    pub recall: f64,
+    pub base_rate: f64,
+    pub median_lead: Option<Millis>,
+}
+
+/// Users in one segment of a score, and how many of them the outcome followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BySegment {
+    pub users: u64,
+    pub outcomes: u64,
+}
+
+impl Sightings {
     pub fn new(playbook: &Playbook, name: &str, within: Option<&str>) -> Result<Self, Exit> {
         let signal = playbook.signals.iter().position(|s| s.name == name).ok_or_else(|| {
             let known: Vec<&str> = playbook.signals.iter().map(|s| s.name.as_str()).collect();
@@ -32,28 +65,42 @@ impl Outcome {
         })?;
         let within = within.and_then(crate::engine::playbook::duration).filter(|length| *length > 0);
         let within = within.ok_or_else(|| Exit::Usage("--within: a duration like 30d".into()))?;
-        let (seen, totals, known) = Default::default();
-        Ok(Self { signal, within, name: name.to_owned(), seen, totals, known })
+        Ok(Self { signal, within, ..Self::default() })
     }
 
-    /// Looks at the users of a line just stepped for another occurrence.
-    pub fn look(&mut self, engine: &Engine, line: &Line, at: Millis) {
-        let Some(cell) = engine.program().id(&Cell::Basic(self.signal)) else { return };
-        for user in users(&line.value) {
-            let Some(body) = engine.find_user(&user) else { continue };
-            let first = numbers::signed(body.get(FIRST)).unwrap_or(at);
-            self.known.entry(user.clone()).or_insert(first);
-            let total = Basic::read(body.get(cell)).map_or(0, |basic| basic.total);
-            let before = self.totals.insert(user.clone(), total).unwrap_or(0);
-            if total > before {
-                self.seen.entry(user).or_default().push(at);
-            }
+    pub fn seen(&mut self, seen: impl Iterator<Item = (String, Millis)>) {
+        seen.for_each(|(user, at)| self.seen.entry(user).or_default().push(at));
+    }
+
+    pub fn known(&mut self, user: &str, first: Millis) {
+        self.known.insert(user.to_owned(), first);
+    }
+
+    pub fn identify(&mut self, playbook: &Playbook, user: &str, at: Millis, message: &[u8]) {
+        #[derive(serde::Deserialize)]
+        struct Identify {
+            traits: serde_json::Map<String, serde_json::Value>,
+        }
+        let said: Identify = serde_json::from_slice(message).expect("our own messages are JSON");
+        let segment = |score: &crate::engine::playbook::meant::Score| {
+            let name = said.traits.get(&format!("mk_{}_segment", score.name)).and_then(|name| name.as_str());
+            score.segments.iter().position(|segment| Some(segment.name.as_str()) == name).unwrap_or(0) as u8
+        };
+        let segments: Vec<u8> = playbook.scores.iter().map(segment).collect();
+        let all = self.segments.entry(user.to_owned()).or_default();
+        if all.last().is_none_or(|(_, before)| *before != segments) {
+            all.push((at, segments));
         }
     }
 
-    /// Whether the outcome came within the horizon after `at`, and how long after.
+    /// How long after `at` the outcome came, within the horizon.
     fn follows(&self, user: &str, at: Millis) -> Option<Millis> {
-        self.seen.get(user)?.iter().map(|seen| seen - at).find(|wait| *wait > 0 && *wait <= self.within)
+        let waits = self.seen.get(user)?.iter().map(|seen| seen - at);
+        waits.filter(|wait| *wait > 0 && *wait <= self.within).min()
+    }
+
+    fn came_before(&self, user: &str, at: Millis) -> bool {
+        self.seen.get(user).is_some_and(|all| all.iter().any(|seen| *seen <= at))
     }
 
     /// Of all users known at a time, the share with the outcome within the horizon.
@@ -64,55 +111,82 @@ impl Outcome {
         with as f64 / all.max(1) as f64
     }
 
-    pub fn text(&self, side: &Side, span: Option<(Millis, Millis)>) -> String {
-        let mut out =
-            format!("\noutcome: {} within {} d (95% intervals)\n", self.name, self.within as f64 / DAY as f64);
-        let end = span.map_or(0, |(_, last)| last);
-        for (i, moment) in side.playbook().moments.iter().enumerate() {
-            let mut users = BTreeSet::new();
-            let firsts: Vec<&Firing> =
-                side.firings.iter().filter(|f| f.moment == i && users.insert(f.user.as_str())).collect();
-            let (over, open): (Vec<&Firing>, Vec<&Firing>) =
-                firsts.into_iter().partition(|f| f.at + self.within <= end);
-            let mut waits: Vec<Millis> = over.iter().filter_map(|f| self.follows(&f.user, f.at)).collect();
-            waits.sort_unstable();
-            let days: BTreeSet<Millis> = over.iter().map(|f| f.at.div_euclid(DAY)).collect();
-            let rates: BTreeMap<Millis, f64> = days.iter().map(|day| (*day, self.base_rate(day * DAY))).collect();
-            let base = over.iter().map(|f| rates[&f.at.div_euclid(DAY)]).sum::<f64>() / over.len().max(1) as f64;
-            let (hits, n) = (waits.len() as u64, over.len() as u64);
-            let (low, high) = wilson(hits, n);
-            let precision = hits as f64 / n.max(1) as f64;
-            let outcomes = self.seen.len().max(1) as f64;
-            let _ = writeln!(
-                out,
-                "  {}: {n} users; precision {:.0}% ({:.0}-{:.0}%), recall {:.0}%, base rate {:.1}%, lift {:.1}, median lead {}; {} whose horizon is not over left out",
-                moment.name,
-                100.0 * precision,
-                100.0 * low,
-                100.0 * high,
-                100.0 * hits as f64 / outcomes,
-                100.0 * base,
-                if base > 0.0 { precision / base } else { f64::NAN },
-                waits.get(waits.len() / 2).map_or("-".into(), |wait| format!("{:.1} d", *wait as f64 / DAY as f64)),
-                open.len(),
-            );
-        }
-        out
+    fn segments_at(&self, user: &str, at: Millis) -> Option<&[u8]> {
+        let before = self.segments.get(user)?.iter().rev().find(|(since, _)| *since <= at);
+        before.map(|(_, segments)| &segments[..])
     }
 }
 
-/// The user ids a line names; good enough to know whose profiles to look at.
-fn users(value: &[u8]) -> Vec<String> {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(value) else { return Vec::new() };
-    let id = |item: &serde_json::Value| item.get("userId").and_then(|id| id.as_str()).map(str::to_owned);
-    match value.get("batch").and_then(|batch| batch.as_array()).or(value.as_array()) {
-        Some(items) => items.iter().filter_map(id).collect(),
-        None => id(&value).into_iter().collect(),
+impl Outcome {
+    pub fn new(side: &Side, end: Millis) -> Option<Self> {
+        let sightings = side.sightings.as_ref()?;
+        let playbook = side.playbook();
+        let mut rates = BTreeMap::new();
+        let mut base_rate = |day: Millis| *rates.entry(day).or_insert_with(|| sightings.base_rate(day * DAY + DAY - 1));
+        let moments = playbook.moments.iter().enumerate().map(|(i, moment)| {
+            let mut users = BTreeSet::new();
+            let firsts = side.tally.firings.iter().filter(|f| f.moment == i && users.insert(f.user.as_str()));
+            let foretold = foretold(sightings, firsts, end, &mut base_rate);
+            Foretold { name: moment.name.clone(), ..foretold }
+        });
+        let moments = moments.collect();
+        let at = end - sightings.within;
+        let scores = playbook.scores.iter().enumerate().map(|(i, score)| {
+            let mut rows = vec![BySegment::default(); score.segments.len()];
+            for (user, _) in sightings.known.iter().filter(|(_, first)| **first <= at) {
+                let segment = sightings.segments_at(user, at).map_or(0, |segments| segments[i]);
+                let row = &mut rows[usize::from(segment)];
+                row.users += 1;
+                row.outcomes += u64::from(sightings.follows(user, at).is_some());
+            }
+            rows
+        });
+        let scores = scores.collect();
+        let name = playbook.signals[sightings.signal].name.clone();
+        Some(Self { name, within: sightings.within, users: sightings.seen.len() as u64, moments, at, scores })
+    }
+}
+
+fn foretold<'a>(
+    sightings: &Sightings,
+    firsts: impl Iterator<Item = &'a Firing>,
+    end: Millis,
+    base_rate: &mut dyn FnMut(Millis) -> f64,
+) -> Foretold {
+    let mut foretold = Foretold::default();
+    let (mut waits, mut base) = (Vec::new(), 0.0);
+    for firing in firsts {
+        if sightings.came_before(&firing.user, firing.at) {
+            foretold.after += 1;
+        } else if firing.at + sightings.within > end {
+            foretold.open += 1;
+        } else {
+            foretold.firings += 1;
+            waits.extend(sightings.follows(&firing.user, firing.at));
+            base += base_rate(firing.at.div_euclid(DAY));
+        }
+    }
+    waits.sort_unstable();
+    foretold.hits = waits.len() as u64;
+    foretold.recall = foretold.hits as f64 / sightings.seen.len().max(1) as f64;
+    foretold.base_rate = base / foretold.firings.max(1) as f64;
+    foretold.median_lead = waits.get(waits.len() / 2).copied();
+    foretold
+}
+
+impl Foretold {
+    pub fn precision(&self) -> f64 {
+        self.hits as f64 / self.firings.max(1) as f64
+    }
+
+    /// How much likelier the outcome is than for anybody; `None` when it never follows anybody.
+    pub fn lift(&self) -> Option<f64> {
+        (self.base_rate > 0.0).then(|| self.precision() / self.base_rate)
     }
 }
 
 /// Wilson's score interval at 95%.
-fn wilson(hits: u64, n: u64) -> (f64, f64) {
+pub fn wilson(hits: u64, n: u64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
     }
@@ -126,10 +200,39 @@ fn wilson(hits: u64, n: u64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn wilsons_interval() {
-        let (low, high) = super::wilson(8, 10);
+        let (low, high) = wilson(8, 10);
         assert!((low - 0.4902).abs() < 1e-4 && (high - 0.9433).abs() < 1e-4, "{low} {high}");
-        assert_eq!(super::wilson(0, 0), (0.0, 1.0));
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
+    }
+
+    #[test]
+    fn first_firings_as_predictions() {
+        let mut sightings = Sightings { within: 10 * DAY, ..Sightings::default() };
+        for user in ["hit", "miss", "late", "open", "quiet"] {
+            sightings.known(user, 0);
+        }
+        let seen = [("hit", 7 * DAY), ("hit", 5 * DAY), ("miss", 30 * DAY), ("late", DAY)];
+        sightings.seen(seen.into_iter().map(|(user, at)| (user.to_owned(), at)));
+        let firings: Vec<Firing> = [("hit", 2), ("miss", 2), ("late", 2), ("open", 35)]
+            .map(|(user, day)| Firing { user: user.into(), moment: 0, at: day * DAY, first: 0 })
+            .into();
+        let mut rate = |day: Millis| sightings.base_rate(day * DAY);
+        let found = foretold(&sightings, firings.iter(), 40 * DAY, &mut rate);
+        let expected = Foretold {
+            firings: 2,
+            hits: 1,
+            open: 1,
+            after: 1,
+            recall: 1.0 / 3.0,
+            base_rate: 0.2,
+            median_lead: Some(3 * DAY),
+            ..Foretold::default()
+        };
+        assert_eq!(found, expected);
+        assert_eq!((found.precision(), found.lift()), (0.5, Some(2.5)));
     }
 }

@@ -1,22 +1,18 @@
-//! The replay itself: lines into one engine, or two side by side, and what came of each.
+//! The replay itself: records into one engine, or two side by side, and what came of each.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::io::Write as _;
 
-use super::Out;
-use super::input::{Input, Line};
-use super::outcome::Outcome;
+use super::block::{Blocks, Decoder};
+use super::census::{Census, Found, number_paths};
+use super::lane::{Merge, Taken};
+use super::out::Out;
+use super::progress::Progress;
+use super::side::Side;
 use crate::commands::Exit;
-use crate::engine::event::Reader;
-use crate::engine::playbook::meant::Playbook;
-use crate::engine::playbook::program::{FIRST, Program};
-use crate::engine::profile::numbers;
-use crate::engine::{
-    Action, Counts, DeadLetter, Engine, Input as Step, Millis, Options, Outgoing, Partitioner, Record,
-};
+use crate::engine::event::time;
+use crate::engine::playbook::meant::Path;
+use crate::engine::{Action, DeadLetter, Input, Mark, Millis, Outgoing, Record};
 
 const DAY: Millis = 86_400_000;
 /// A step of record time that is more likely a mistake than history.
@@ -24,166 +20,131 @@ const JUMP_MAX: Millis = 400 * DAY;
 /// Places of bad lines that are shown, by reason.
 const PLACES_MAX: usize = 3;
 
-pub struct Settings {
-    pub unwrap: Vec<String>,
-    pub dedupe_window: Millis,
-    pub allow_jumps: bool,
-}
-
-/// A moment that fired.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Firing {
-    pub user: String,
-    pub moment: usize,
-    pub at: Millis,
-    /// The clock at the user's first event.
-    pub first: Millis,
-}
-
-/// One playbook's run.
-pub struct Side {
-    pub engine: Engine,
-    pub counts: Counts,
-    pub firings: Vec<Firing>,
-    pub identifies: u64,
-    events: BTreeMap<String, usize>,
-}
-
 pub struct Replay {
     pub main: Side,
     pub other: Option<Side>,
-    pub outcome: Option<Outcome>,
-    pub lines: u64,
+    pub records: u64,
     pub bytes: u64,
     /// First and last record time.
     pub span: Option<(Millis, Millis)>,
     pub seconds: f64,
     /// The first places of bad lines, by reason.
     pub places: BTreeMap<&'static str, Vec<String>>,
-    settings: Settings,
+    /// Paths that the playbook compares as numbers.
+    pub number_paths: Vec<Path>,
+    pub found: Found,
+    rules: Rules,
+    outs: Outs,
+    actions: Vec<Action>,
 }
 
-impl Side {
-    fn new(playbook: Playbook, settings: &Settings, watch: Option<usize>) -> Self {
-        let options = Options {
-            partition: 0,
-            partitions: 1,
-            partitioner: Partitioner::Murmur2,
-            unwrap: settings.unwrap.clone(),
-            placeholders: Vec::new(),
-            dedupe_window: settings.dedupe_window,
-        };
-        let events = playbook.moments.iter().enumerate().map(|(i, m)| (format!("mk_{}", m.name), i)).collect();
-        let counts = Counts::default();
-        let program = Program::compile_watching(playbook, watch.as_slice());
-        Self { engine: Engine::new(Arc::new(program), options), counts, firings: Vec::new(), identifies: 0, events }
-    }
+/// What a record's time may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// Of files: no jump beyond [`JUMP_MAX`], unless allowed.
+    Lines { allow_jumps: bool },
+    /// Of a topic: nothing far ahead of the wall clock.
+    Topic,
+}
 
-    fn note(&mut self, message: &Outgoing) {
-        /// What tells a moment in a message of ours.
-        #[derive(serde::Deserialize)]
-        struct Track {
-            event: String,
-            timestamp: String,
-        }
-        let Some(value) = &message.value else { return };
-        if value.starts_with(b"{\"type\":\"identify\"") {
-            self.identifies += 1;
-            return;
-        }
-        let Ok(track) = serde_json::from_slice::<Track>(value) else { return };
-        let at = crate::engine::event::time::parse(&track.timestamp).unwrap_or_default();
-        if let Some(&moment) = self.events.get(&track.event) {
-            let first = self.engine.find_user(&message.key).and_then(|body| numbers::signed(body.get(FIRST)));
-            self.firings.push(Firing { user: message.key.clone(), moment, at, first: first.unwrap_or(at) });
-        }
-    }
-
-    pub fn playbook(&self) -> &Playbook {
-        &self.engine.program().playbook
-    }
+/// Where messages and rejects go.
+#[derive(Default)]
+pub struct Outs {
+    pub emit: Option<Out>,
+    pub rejects: Option<Out>,
 }
 
 impl Replay {
-    pub fn new(playbook: Playbook, against: Option<Playbook>, outcome: Option<Outcome>, settings: Settings) -> Self {
-        let watch = outcome.as_ref().map(|outcome| outcome.signal);
+    pub fn new(main: Side, other: Option<Side>, rules: Rules, outs: Outs) -> Self {
         Self {
-            main: Side::new(playbook, &settings, watch),
-            other: against.map(|playbook| Side::new(playbook, &settings, None)),
-            outcome,
-            lines: 0,
+            number_paths: number_paths(main.playbook()),
+            main,
+            other,
+            records: 0,
             bytes: 0,
             span: None,
             seconds: 0.0,
             places: BTreeMap::new(),
-            settings,
+            found: Found::default(),
+            rules,
+            outs,
+            actions: Vec::new(),
         }
     }
 
-    pub fn run(&mut self, paths: &[PathBuf], emit: &mut Option<Out>, rejects: &mut Option<Out>) -> Result<(), Exit> {
-        let program = self.main.engine.program();
-        let reader = Reader::new(program.wanted.clone(), &self.settings.unwrap, &[]);
-        let mut input = Input::open(paths, reader)?;
-        let started = Instant::now();
-        let mut spare = Vec::new();
-        let mut actions = Vec::new();
-        let progress = std::io::stderr().is_terminal().then(indicatif::ProgressBar::new_spinner);
-        while let Some(line) = input.next_line(std::mem::take(&mut spare))? {
-            let time = self.time(&line, &input)?;
-            let record = Record { offset: self.lines as i64, time, key: None, value: Some(&line.value) };
-            self.step(record, &line, &input, &mut actions, emit, rejects)?;
-            self.lines += 1;
-            self.bytes += line.value.len() as u64;
-            if let Some(bar) = progress.as_ref().filter(|_| self.lines.is_multiple_of(65_536)) {
-                let rate = self.lines as f64 / started.elapsed().as_secs_f64();
-                bar.set_message(format!("{} events, {rate:.0} a second", self.lines));
-            }
-            spare = line.value;
+    /// A topic's partitions will come one by one.
+    pub fn spread_over(&mut self, partitions: i32) {
+        self.sides().for_each(|side| side.spread_over(partitions));
+    }
+
+    /// Runs the inputs through as one partition with one clock.
+    pub fn run(
+        &mut self,
+        partition: i32,
+        inputs: Vec<Box<dyn Blocks>>,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<(), Exit> {
+        self.sides().for_each(|side| side.begin(partition));
+        let wanted = &self.main.program.wanted;
+        let readers = self.sides_ref().map(|side| side.engine.reader()).collect();
+        let decoder = Decoder::new(readers, Census::new(&self.number_paths, wanted));
+        let mut merge = Merge::new(inputs, &decoder, threads)?;
+        let first = merge.first_time();
+        while let Some(taken) = merge.take_next()? {
+            let time = self.time(&taken, self.main.engine.clock().or(first))?;
+            self.step(&taken, time)?;
+            self.records += 1;
+            self.bytes += u64::from(taken.entry.end - taken.entry.start);
+            progress.at(self.records);
         }
-        self.seconds = started.elapsed().as_secs_f64();
-        self.main.counts = self.main.engine.take_counts();
-        if let Some(other) = &mut self.other {
-            other.counts = other.engine.take_counts();
-        }
+        self.found.add(std::mem::take(&mut merge.found));
+        self.sides().for_each(Side::end);
         Ok(())
     }
 
-    fn step(
-        &mut self,
-        record: Record<'_>,
-        line: &Line,
-        input: &Input,
-        actions: &mut Vec<Action>,
-        emit: &mut Option<Out>,
-        rejects: &mut Option<Out>,
-    ) -> Result<(), Exit> {
-        let _ = self.main.engine.step(Step::Record(record), usize::MAX, actions);
+    /// Everything is written.
+    pub fn finish(&mut self) -> Result<(), Exit> {
+        [&mut self.outs.emit, &mut self.outs.rejects].into_iter().flatten().try_for_each(Out::finish)
+    }
+
+    fn sides(&mut self) -> impl Iterator<Item = &mut Side> {
+        std::iter::once(&mut self.main).chain(&mut self.other)
+    }
+
+    fn sides_ref(&self) -> impl Iterator<Item = &Side> {
+        std::iter::once(&self.main).chain(&self.other)
+    }
+
+    fn step(&mut self, taken: &Taken<'_>, time: Millis) -> Result<(), Exit> {
+        let is_topic = self.rules == Rules::Topic;
+        // Lines of several files are one partition: their order is that of their turn.
+        let offset = if is_topic { taken.entry.number as i64 } else { self.records as i64 };
+        let place = Place { offset, time, is_topic };
+        let Self { main, other, outs, actions, places, .. } = self;
+        step_side(main, 0, taken, place, actions);
         for action in actions.drain(..) {
             match action {
                 Action::Emit(message) => {
-                    self.main.note(&message);
-                    if let Some(out) = emit {
-                        write_message(out, &message)
-                            .map_err(|e| Exit::Fault(format!("can't write the messages: {e}")))?;
+                    main.note(&message);
+                    if let Some(out) = &mut outs.emit {
+                        out.write(|out| write_message(out, &message))?;
                     }
                 }
                 Action::DeadLetter(dead) => {
-                    let places = self.places.entry(dead.reason.as_str()).or_default();
+                    let places = places.entry(dead.reason.as_str()).or_default();
                     if places.len() < PLACES_MAX {
-                        places.push(format!("{}:{}: {}", input.name(line.file), line.number, dead.detail));
+                        places.push(format!("{}:{}: {}", taken.input, taken.entry.number, dead.detail));
                     }
-                    if let Some(out) = rejects {
-                        write_reject(out, line, &input.name(line.file), &dead)
-                            .map_err(|e| Exit::Fault(format!("can't write the rejects: {e}")))?;
+                    if let Some(out) = &mut outs.rejects {
+                        out.write(|out| write_reject(out, taken, &dead))?;
                     }
                 }
             }
         }
-        if let Some(outcome) = &mut self.outcome {
-            outcome.look(&self.main.engine, line, record.time);
-        }
-        if let Some(other) = &mut self.other {
-            let _ = other.engine.step(Step::Record(record), usize::MAX, actions);
+        main.look();
+        if let Some(other) = other {
+            step_side(other, 1, taken, place, actions);
             for action in actions.drain(..) {
                 if let Action::Emit(message) = action {
                     other.note(&message);
@@ -193,52 +154,72 @@ impl Replay {
         Ok(())
     }
 
-    /// The line's record time: its own, else the clock.
-    fn time(&mut self, line: &Line, input: &Input) -> Result<Millis, Exit> {
-        let clock = self.main.engine.clock();
-        let time = line.time.or(clock).unwrap_or_else(now);
-        if let Some(clock) = clock.filter(|clock| time - clock > JUMP_MAX && !self.settings.allow_jumps) {
-            let at = crate::engine::event::time::format;
+    /// The record's own time, else the clock.
+    fn time(&mut self, taken: &Taken<'_>, clock: Option<Millis>) -> Result<Millis, Exit> {
+        let at = taken.entry.time.or(clock).unwrap_or_else(now);
+        if let Some(clock) = clock.filter(|clock| at - clock > JUMP_MAX && self.rules == STRICT) {
             return Err(Exit::No(format!(
                 "{}:{}: time jumps by {} days, from {} to {}: mend the line, or go on with --allow-jumps",
-                input.name(line.file),
-                line.number,
-                (time - clock) / DAY,
-                at(clock),
-                at(time),
+                taken.input,
+                taken.entry.number,
+                (at - clock) / DAY,
+                time::format(clock),
+                time::format(at),
             )));
         }
-        let (first, last) = self.span.unwrap_or((time, time));
-        self.span = Some((first.min(time), last.max(time)));
-        Ok(time)
+        let (first, last) = self.span.unwrap_or((at, at));
+        self.span = Some((first.min(at), last.max(at)));
+        Ok(at)
     }
 }
 
-/// For a history whose first lines say no time at all.
-fn now() -> Millis {
+/// Where a record stands in its partition.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: i64,
+    time: Millis,
+    is_topic: bool,
+}
+
+const STRICT: Rules = Rules::Lines { allow_jumps: false };
+
+fn step_side(side: &mut Side, nth: usize, taken: &Taken<'_>, place: Place, actions: &mut Vec<Action>) {
+    let Place { offset, time, is_topic } = place;
+    if is_topic && side.engine.wants_horizon(time) {
+        let _ = side.engine.step(Input::Mark(Mark::Horizon(now())), usize::MAX, actions);
+    }
+    let record = Record { offset, time, key: None, value: taken.value };
+    let input = match taken.block.ready(taken.at, nth) {
+        Some(ready) => Input::Ready(record, ready),
+        None => Input::Record(record),
+    };
+    let _ = side.engine.step(input, usize::MAX, actions);
+}
+
+pub fn now() -> Millis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as Millis)
 }
 
 /// A deletion has no message of its own on the outgoing topic; here it is a line that says as much.
-fn write_message(out: &mut Out, message: &Outgoing) -> std::io::Result<()> {
+fn write_message(out: &mut Vec<u8>, message: &Outgoing) {
     match &message.value {
-        Some(value) => out.write_all(value)?,
-        None => serde_json::to_writer(&mut *out, &serde_json::json!({"type": "delete", "userId": message.key}))?,
+        Some(value) => out.extend_from_slice(value),
+        None => {
+            let _ = write!(out, "{}", serde_json::json!({"type": "delete", "userId": message.key}));
+        }
     }
-    out.write_all(b"\n")
 }
 
-fn write_reject(out: &mut Out, line: &Line, file: &str, dead: &DeadLetter) -> std::io::Result<()> {
-    let raw = dead.item.as_ref().map_or(&line.value[..], |(_, bytes)| bytes);
+fn write_reject(out: &mut Vec<u8>, taken: &Taken<'_>, dead: &DeadLetter) {
+    let raw = dead.item.as_ref().map_or(taken.value.unwrap_or_default(), |(_, bytes)| bytes);
     let reject = serde_json::json!({
-        "file": file,
-        "line": line.number,
+        "file": taken.input,
+        "line": taken.entry.number,
         "item": dead.item.as_ref().map(|(index, _)| index),
         "reason": dead.reason.as_str(),
         "detail": dead.detail,
         "raw": String::from_utf8_lossy(raw),
     });
-    serde_json::to_writer(&mut *out, &reject)?;
-    out.write_all(b"\n")
+    let _ = write!(out, "{reject}");
 }

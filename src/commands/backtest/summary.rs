@@ -1,140 +1,217 @@
-//! What a replay says of itself at the end.
+//! A report as text for a terminal.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::replay::{Replay, Side};
+use super::outcome::{BySegment, Foretold, Outcome, wilson};
+use super::report::{Bill, DAY, MomentReport, Report, ScoreReport, Silent};
 use crate::engine::Millis;
 use crate::engine::event::time;
 
-const DAY: Millis = 86_400_000;
-const WEEK: Millis = 7 * DAY;
+/// Signs of the widest chart.
+const WIDTH_MAX: usize = 60;
 
-pub fn text(replay: &Replay) -> String {
+pub fn text(report: &Report) -> String {
     let mut out = String::new();
-    let counts = &replay.main.counts;
-    let (profiles, bytes) = replay.main.engine.size();
-    let rate = replay.lines as f64 / replay.seconds.max(1e-9);
-    let _ = writeln!(
-        out,
-        "{} records, {} events, {profiles} profiles ({} MB)",
-        replay.lines,
-        counts.events,
-        bytes / 1_000_000
-    );
-    let _ = writeln!(
-        out,
-        "{:.1} s, {rate:.0} records/s, {:.0} MB/s",
-        replay.seconds,
-        replay.bytes as f64 / replay.seconds.max(1e-9) / 1e6
-    );
-    if let Some((first, last)) = replay.span {
-        let _ = writeln!(out, "from {} to {}", time::format(first), time::format(last));
-    }
-    for (n, what) in [
-        (counts.duplicates, "repeats"),
-        (counts.own_messages, "messages of our own"),
-        (counts.empty_records, "records with nothing in them"),
-        (counts.clamped_events, "event times later than their record, set back"),
-    ] {
-        if n > 0 {
-            let _ = writeln!(out, "{n} {what}");
-        }
-    }
-    rejects(&mut out, replay);
-    moments(&mut out, &replay.main);
-    bill(&mut out, replay);
-    if let Some(outcome) = &replay.outcome {
-        out.push_str(&outcome.text(&replay.main, replay.span));
-    }
+    // A String takes all that is written.
+    let _ = write(&mut out, report);
     out
 }
 
-fn rejects(out: &mut String, replay: &Replay) {
-    let total: u64 = replay.main.counts.dead.iter().sum();
-    if total == 0 {
-        return;
-    }
-    let _ = writeln!(out, "\n{total} rejected");
-    for (reason, places) in &replay.places {
-        let _ = writeln!(out, "  {reason}");
-        places.iter().for_each(|place| {
-            let _ = writeln!(out, "    {place}");
-        });
-    }
-}
-
-fn moments(out: &mut String, side: &Side) {
-    let Some(start) = side.firings.iter().map(|f| f.at).min() else {
-        let _ = writeln!(out, "\nno moment fired");
-        return;
-    };
-    let width = side.playbook().moments.iter().map(|m| m.name.len()).max().unwrap_or(0).max(6);
-    let _ = writeln!(out, "\n{:width$}    fired    users  again  first event → moment (median)  per week", "moment");
-    let last = side.firings.iter().map(|f| f.at).max().unwrap_or(start);
-    for (i, moment) in side.playbook().moments.iter().enumerate() {
-        let firings: Vec<_> = side.firings.iter().filter(|f| f.moment == i).collect();
-        let users: BTreeSet<&str> = firings.iter().map(|f| f.user.as_str()).collect();
-        let mut waits: Vec<Millis> = firings.iter().map(|f| f.at - f.first).collect();
-        waits.sort_unstable();
-        let median = waits.get(waits.len() / 2).map_or("-".into(), |wait| days(*wait));
-        let mut weeks = vec![0u64; ((last - start) / WEEK + 1) as usize];
-        firings.iter().for_each(|f| weeks[((f.at - start) / WEEK) as usize] += 1);
-        let again = firings.len() - users.len();
-        let _ = writeln!(
-            out,
-            "{:width$} {:>8} {:>8} {again:>6}  {median:>29}  {}",
-            moment.name,
-            firings.len(),
-            users.len(),
-            sparkline(&weeks)
-        );
-    }
-}
-
-/// What an API that bills by the call would count.
-fn bill(out: &mut String, replay: &Replay) {
-    let Some((first, last)) = replay.span else { return };
-    let span = ((last - first) as f64 / DAY as f64).max(1.0);
-    let identifies = replay.main.identifies as f64;
-    let users = replay.main.engine.size().0.max(1) as f64;
-    let _ = writeln!(
+fn write(out: &mut String, report: &Report) -> std::fmt::Result {
+    let seconds = report.seconds.max(1e-9);
+    writeln!(
         out,
-        "\n{identifies} identifies: {:.0} a day, {:.2} a profile; {} moments",
-        identifies / span,
-        identifies / users,
-        replay.main.firings.len()
-    );
+        "{} records, {} events, {} users, {} profiles ({} MB)",
+        report.records,
+        report.events,
+        report.users,
+        report.profiles,
+        report.profile_bytes / 1_000_000
+    )?;
+    let (rate, megabytes) = (report.records as f64 / seconds, report.bytes as f64 / seconds / 1e6);
+    writeln!(out, "{:.1} s, {rate:.0} records/s, {megabytes:.0} MB/s", report.seconds)?;
+    if let Some((first, last)) = report.span {
+        writeln!(out, "from {} to {}", time::format(first), time::format(last))?;
+    }
+    for (count, what) in &report.notes {
+        writeln!(out, "{count} {what}")?;
+    }
+    rejects(out, report)?;
+    moments(out, &report.moments)?;
+    bill(out, &report.bill)?;
+    report.scores.iter().try_for_each(|score| score_text(out, score))?;
+    silent(out, &report.silent)?;
+    for (path, count) in &report.texts {
+        writeln!(
+            out,
+            "\n{path} is compared as a number, but held a text {count} times; double() reads a text's number"
+        )?;
+    }
+    if let Some(outcome) = &report.outcome {
+        outcome_text(out, outcome, report)?;
+    }
+    if let Some(comparison) = &report.comparison {
+        out.push_str(&comparison.text());
+    }
+    Ok(())
 }
 
-fn days(length: Millis) -> String {
-    if length < DAY {
+fn rejects(out: &mut String, report: &Report) -> std::fmt::Result {
+    if report.rejects.is_empty() {
+        return Ok(());
+    }
+    let total: u64 = report.rejects.iter().map(|rejects| rejects.count).sum();
+    writeln!(out, "\n{total} rejected")?;
+    for rejects in &report.rejects {
+        writeln!(out, "  {:>8}  {}", rejects.count, rejects.reason)?;
+        rejects.places.iter().try_for_each(|place| writeln!(out, "            {place}"))?;
+    }
+    Ok(())
+}
+
+fn moments(out: &mut String, moments: &[MomentReport]) -> std::fmt::Result {
+    let width = moments.iter().map(|m| m.name.len()).max().unwrap_or(0).max(6);
+    writeln!(
+        out,
+        "\n{:width$}    fired    users  re-fired  first event → moment  time on  on at the end  per week",
+        "moment"
+    )?;
+    for moment in moments {
+        writeln!(
+            out,
+            "{:width$} {:>8} {:>8}  {:>8}  {:>20}  {:>7}  {:>13}  {}",
+            moment.name,
+            moment.fired,
+            moment.users,
+            moment.fired - moment.users,
+            moment.median_wait.map_or("-".into(), days),
+            moment.mean_on.map_or("-".into(), days),
+            moment.on,
+            sparkline(&moment.weeks)
+        )?;
+    }
+    Ok(())
+}
+
+fn bill(out: &mut String, bill: &Bill) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n{} identifies: {:.0} a day, {:.2} a user (at most {} of one); {} tracks, {} deletions",
+        bill.identifies,
+        bill.identifies_a_day,
+        bill.identifies_a_user,
+        bill.most_of_one_user,
+        bill.tracks,
+        bill.deletes
+    )?;
+    let Some((day, count)) = bill.busiest_day else { return Ok(()) };
+    let day = &time::format(day)[..10];
+    writeln!(out, "  by day {}  the busiest {day}: {count}", sparkline(&bill.identifies_by_day))
+}
+
+fn score_text(out: &mut String, score: &ScoreReport) -> std::fmt::Result {
+    writeln!(out, "\n{}: where users stand at the end, from 0 to 1  {}", score.name, sparkline(&score.bars))?;
+    let users: u64 = score.segments.iter().map(|segment| segment.users).sum();
+    for segment in &score.segments {
+        writeln!(
+            out,
+            "  {:12} from {:.2}: {:>8} users, {:>3.0}%;  for {:.0}%, from {:.2}",
+            segment.name,
+            segment.threshold,
+            segment.users,
+            percent(segment.users, users),
+            100.0 * segment.fair_share,
+            segment.fair_threshold
+        )?;
+    }
+    Ok(())
+}
+
+fn silent(out: &mut String, silent: &[Silent]) -> std::fmt::Result {
+    if !silent.is_empty() {
+        writeln!(out, "\nsignals that nothing matched")?;
+    }
+    for signal in silent {
+        let near: Vec<String> =
+            signal.nearest.iter().map(|(event, near)| format!("for {event}, did you mean \"{near}\"?")).collect();
+        let why = if signal.is_sequence { "nobody came to its last step".into() } else { near.join(" ") };
+        writeln!(out, "  {}{}{why}", signal.name, if why.is_empty() { "" } else { ": " })?;
+    }
+    Ok(())
+}
+
+fn outcome_text(out: &mut String, outcome: &Outcome, report: &Report) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\noutcome: {} within {}, {} users had it (95% intervals)",
+        outcome.name,
+        days(outcome.within),
+        outcome.users
+    )?;
+    outcome.moments.iter().try_for_each(|foretold| foretold_text(out, foretold))?;
+    writeln!(out, "  by segment on {}, a horizon before the end", time::format(outcome.at))?;
+    for (score, rows) in report.scores.iter().zip(&outcome.scores) {
+        for (segment, BySegment { users, outcomes }) in score.segments.iter().zip(rows.iter().rev()) {
+            let rate = percent(*outcomes, *users);
+            writeln!(
+                out,
+                "    {} {:12} {users:>8} users, {outcomes:>8} with the outcome, {rate:.1}%",
+                score.name, segment.name
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn foretold_text(out: &mut String, foretold: &Foretold) -> std::fmt::Result {
+    let (low, high) = wilson(foretold.hits, foretold.firings);
+    writeln!(
+        out,
+        "  {}: {} of {} first firings; precision {:.0}% ({:.0}-{:.0}%), recall {:.0}%, base rate {:.1}%, lift {}, median lead {}; left out: {} whose horizon is not over, {} after the outcome",
+        foretold.name,
+        foretold.hits,
+        foretold.firings,
+        100.0 * foretold.precision(),
+        100.0 * low,
+        100.0 * high,
+        100.0 * foretold.recall,
+        100.0 * foretold.base_rate,
+        foretold.lift().map_or("-".into(), |lift| format!("{lift:.1}")),
+        foretold.median_lead.map_or("-".into(), days),
+        foretold.open,
+        foretold.after,
+    )
+}
+
+pub fn percent(part: u64, whole: u64) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+pub fn days(length: Millis) -> String {
+    if length.abs() < DAY {
         format!("{:.1} h", length as f64 / 3_600_000.0)
     } else {
         format!("{:.1} d", length as f64 / DAY as f64)
     }
 }
 
-/// A small chart: one sign a week, the highest the most.
+/// A small chart, the highest sign for the most. Of more values than fit, neighbours are added up.
 pub fn sparkline(values: &[u64]) -> String {
     const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let values: Vec<u64> =
+        values.chunks(values.len().div_ceil(WIDTH_MAX).max(1)).map(|some| some.iter().sum()).collect();
     let most = values.iter().max().copied().unwrap_or(0).max(1);
     values.iter().map(|n| if *n == 0 { '·' } else { SIGNS[((n * 7).div_ceil(most)) as usize] }).collect()
 }
 
-/// Users by moment, for comparisons.
-pub fn users(side: &Side) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for firing in &side.firings {
-        all.entry(&side.playbook().moments[firing.moment].name).or_default().insert(&firing.user);
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn a_sparkline_reaches_the_top_once() {
-        assert_eq!(super::sparkline(&[0, 1, 4, 8]), "·▂▅█");
+        assert_eq!(sparkline(&[0, 1, 4, 8]), "·▂▅█");
+        assert_eq!(sparkline(&[1; 600]).chars().count(), WIDTH_MAX);
+        assert_eq!(sparkline(&[]), "");
     }
 }

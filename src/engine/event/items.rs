@@ -113,7 +113,7 @@ impl Items<'_> {
         judge(fields, &self.reader.placeholders, self.folded)
     }
 
-    fn scan(&mut self, item: Span) {
+    pub(super) fn scan(&mut self, item: Span) {
         let found = self.reader.wanted.scan(self.text, item.start, self.spans);
         debug_assert!(found.is_ok(), "the whole record was checked before: {found:?}");
     }
@@ -134,7 +134,7 @@ impl Items<'_> {
         outer
     }
 
-    /// See [`Reader::file_time`].
+    /// See [`Reader::read_ahead`].
     pub(super) fn file_time(&mut self) -> Option<Millis> {
         match &self.rest {
             Rest::One => own_time(&self.fields(self.spans)),
@@ -156,7 +156,7 @@ impl Items<'_> {
         })
     }
 
-    fn fields<'a>(&'a self, spans: &'a [Span]) -> Fields<'a> {
+    pub(super) fn fields<'a>(&'a self, spans: &'a [Span]) -> Fields<'a> {
         Fields { text: self.text, spans, wanted: &self.reader.wanted, outer_context: Span::ABSENT }
     }
 }

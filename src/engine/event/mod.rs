@@ -8,6 +8,7 @@
 //!            └ wanted (one pass over json) ┘
 //! ```
 
+mod ahead;
 mod dead;
 mod fields;
 mod fold;
@@ -22,6 +23,7 @@ pub mod time;
 mod value;
 mod wanted;
 
+pub use ahead::{Ahead, Glance, Ready};
 pub use fields::Event;
 pub use fold::fold;
 pub use items::{Item, Items, Rejected};

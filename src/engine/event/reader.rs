@@ -9,7 +9,7 @@ use super::json::{Fault, Kind, Scanner, Span, What};
 use super::judge;
 use super::value::{Elements, Value, member};
 use super::wanted::Wanted;
-use crate::engine::{Millis, Reason};
+use crate::engine::Reason;
 
 /// Bytes a record may have.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -32,9 +32,9 @@ pub struct Reader {
 /// What reading needs room for; kept from record to record, so that a plain event allocates nothing.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    spans: Vec<Span>,
-    outer: Vec<Span>,
-    folded: String,
+    pub(super) spans: Vec<Span>,
+    pub(super) outer: Vec<Span>,
+    pub(super) folded: String,
     unwrapped: String,
 }
 
@@ -65,12 +65,6 @@ impl Reader {
             std::mem::swap(spans, outer);
         }
         Items { reader: self, text, spans, outer, folded, is_over, rest }
-    }
-
-    /// The time of a record of a file: `receivedAt`, else its event time; of a batch its own `receivedAt`, else the
-    /// time of the first item that has one.
-    pub fn file_time(&self, value: &[u8], scratch: &mut Scratch) -> Option<Millis> {
-        self.read(Some(value), scratch).file_time()
     }
 
     /// The text that holds the message or batch, where in it that lies, and its places in `spans`.
@@ -152,7 +146,7 @@ fn passed_limit(is_over: bool, count: usize, outer_bytes: usize) -> Option<Strin
 }
 
 /// Without its byte-order mark, if it has one.
-fn as_text(bytes: &[u8]) -> Result<&str, Fault> {
+pub(super) fn as_text(bytes: &[u8]) -> Result<&str, Fault> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if u32::try_from(bytes.len()).is_err() {
         return Err(Fault { at: u32::MAX, what: What::Length });

@@ -1,0 +1,36 @@
+//! A file of JSON lines being written. It knows nothing of what they say.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::commands::Exit;
+
+pub struct Out {
+    path: PathBuf,
+    file: BufWriter<File>,
+    line: Vec<u8>,
+}
+
+impl Out {
+    pub fn create(path: &Path) -> Result<Self, Exit> {
+        let file = File::create(path).map_err(|e| fault(path, &e))?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 20, file), line: Vec::new() })
+    }
+
+    /// One more line, which `fill` writes without its end.
+    pub fn write(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Result<(), Exit> {
+        self.line.clear();
+        fill(&mut self.line);
+        self.line.push(b'\n');
+        self.file.write_all(&self.line).map_err(|e| fault(&self.path, &e))
+    }
+
+    pub fn finish(&mut self) -> Result<(), Exit> {
+        self.file.flush().map_err(|e| fault(&self.path, &e))
+    }
+}
+
+fn fault(path: &Path, error: &io::Error) -> Exit {
+    Exit::Fault(format!("can't write {}: {error}", path.display()))
+}
