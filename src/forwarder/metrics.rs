@@ -8,7 +8,9 @@ use prometheus::{
     Counter, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets,
 };
 
+use super::answer::Why;
 use super::dispatch::{Hindrance, Standing, Tally};
+use super::record::DeadReason;
 
 #[derive(Debug)]
 pub struct Metrics {
@@ -26,6 +28,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     held: IntGauge,
     oldest: Gauge,
+    halted: IntGauge,
     ready: IntGauge,
     hindrance: Mutex<Option<String>>,
 }
@@ -39,12 +42,19 @@ impl Metrics {
             let buckets = exponential_buckets(first, factor, count)?;
             registered(registry, Histogram::with_opts(HistogramOpts::from(opts(name, help)).buckets(buckets)))
         };
+        let (retried, dead) = (
+            by_reason("retried_total", "Messages in requests that are tried again, by reason.")?,
+            by_reason("dead_total", "Messages written to the dead-letter topic, by reason.")?,
+        );
+        // A rate needs a zero to start from.
+        Why::ALL.iter().for_each(|why| drop(retried.with_label_values(&[why.name()])));
+        DeadReason::ALL.iter().for_each(|reason| drop(dead.with_label_values(&[reason.name()])));
         Ok(Self {
             sent: counter("sent_total", "Messages that the endpoint accepted.")?,
             skipped: counter("skipped_total", "Records that are not for this destination, or hold nothing.")?,
             forgotten: counter("forgotten_total", "Messages dropped because their user was deleted.")?,
-            retried: by_reason("retried_total", "Messages in requests that are tried again, by reason.")?,
-            dead: by_reason("dead_total", "Messages written to the dead-letter topic, by reason.")?,
+            retried,
+            dead,
             rate_waited: registered(
                 registry,
                 Counter::with_opts(opts("rate_wait_seconds_total", "Time that batches waited for the rate limit.")),
@@ -63,6 +73,7 @@ impl Metrics {
                     "Age of the oldest record that was read and not settled. Alert on this one.",
                 )),
             )?,
+            halted: gauge("halted", "1 while the endpoint refuses the write key or the address: nothing is sent.")?,
             ready: gauge("ready", "1: delivering; 0: stalled, or stopped by a refusal of the write key.")?,
             hindrance: Mutex::new(Some("starting".to_owned())),
         })
@@ -84,6 +95,7 @@ impl Metrics {
         self.held.set(standing.held as i64);
         let age_ms = standing.oldest_written_ms.map_or(0, |written| (now_ms - written).max(0));
         self.oldest.set(age_ms as f64 / 1e3);
+        self.halted.set(i64::from(matches!(standing.hindrance, Some(Hindrance::Halted(_)))));
         let hindrance = standing.hindrance.as_ref().map(describe);
         self.ready.set(i64::from(hindrance.is_none()));
         *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner) = hindrance;

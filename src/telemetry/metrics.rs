@@ -88,6 +88,7 @@ mod table {
         FORWARD_IN_FLIGHT: Gauge, "kairos_forward_in_flight_messages", [], "Messages in requests without an answer yet.";
         FORWARD_HELD: Gauge, "kairos_forward_held_messages", [], "Records read and not settled.";
         FORWARD_OLDEST: Gauge, "kairos_forward_oldest_undelivered_seconds", [], "Age of the oldest record that was read and not settled. Alert on this one.";
+        FORWARD_HALTED: Gauge, "kairos_forward_halted", [], "1 while the endpoint refuses the write key or the address: nothing is sent.";
         FORWARD_READY: Gauge, "kairos_forward_ready", [], "1: delivering; 0: stalled, or stopped by a refusal of the write key.";
     }
 }

@@ -37,10 +37,9 @@ impl Registry {
         all
     }
 
+    /// Adding nothing still shows the counter: a rate needs a zero to start from.
     pub fn add(&self, metric: &Metric, labels: &[&str], by: f64) {
-        if let Some(Family::Counter(family)) = self.known.get(metric.name)
-            && by > 0.0
-        {
+        if let Some(Family::Counter(family)) = self.known.get(metric.name) {
             family.with_label_values(labels).inc_by(by);
         }
     }
@@ -98,7 +97,7 @@ fn register(registry: &prometheus::Registry, metric: &Metric) -> Family {
     family
 }
 
-/// A rate needs a zero to start from; what has labels shows once it has happened.
+/// What has labels shows once somebody adds to it.
 fn start_at_zero(family: &Family, metric: &Metric) {
     match family {
         Family::Counter(family) if metric.labels.is_empty() => drop(family.with_label_values(&[] as &[&str])),

@@ -44,12 +44,27 @@ const GROUP: &str = "group";
 impl Processing {
     pub fn new(registry: Registry, health: Health, moments: Vec<String>) -> Self {
         health.set(GROUP, Some("no partition has been assigned yet".into()));
-        Self { registry, health, seen: Mutex::new(Seen { moments, ..Seen::default() }) }
+        let processing = Self { registry, health, seen: Mutex::new(Seen { moments, ..Seen::default() }) };
+        processing.show_zeros();
+        processing
+    }
+
+    /// An alert on the first of its kind needs the zero before it.
+    fn show_zeros(&self) {
+        self.count_totals(&Counts::default());
+        for result in ["taken", "refused"] {
+            self.registry.add(&metrics::PLAYBOOK_RELOADS, &[result], 0.0);
+        }
+        for moment in &self.lock().moments {
+            self.registry.add(&metrics::MOMENTS, &[moment], 0.0);
+            self.registry.add(&metrics::MOMENTS_ENDED, &[moment], 0.0);
+        }
     }
 
     /// The playbook was replaced.
     pub fn playbook(&self, moments: Vec<String>) {
         self.lock().moments = moments;
+        self.show_zeros();
     }
 
     /// An instance that got no partition in all this time is a stand-by, and well.

@@ -1,0 +1,86 @@
+//! What lies under `deploy/` names only what the program has: metrics that it exports, rules that are defined, alerts
+//! that the runbook explains. That the rules do what they say is promtool's part, in `scripts/check`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kairos::telemetry::{ALL, Form};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Path and text of each file of the folder that ends so.
+fn files(folder: &str, end: &str) -> Vec<(String, String)> {
+    let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let names = entries.map(|entry| entry.expect("a folder can be read").file_name().to_string_lossy().into_owned());
+    let mut paths: Vec<String> = names.filter(|name| name.ends_with(end)).map(|n| format!("{folder}/{n}")).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no {end} in {folder}");
+    paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// What follows `- alert:`, `- record:` or `### ` on lines of their own.
+fn named<'a>(text: &'a str, before: &str) -> BTreeSet<&'a str> {
+    text.lines().filter_map(|line| line.trim_start().strip_prefix(before)).map(str::trim).collect()
+}
+
+/// Every word of a text that is a metric's name or a rule's.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    words.filter(|word| word.starts_with("kairos_") || word.contains(":kairos_")).collect()
+}
+
+fn exported() -> BTreeSet<String> {
+    let names = |metric: &kairos::telemetry::Metric| match metric.form {
+        Form::Histogram(_) => ["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", metric.name)).to_vec(),
+        Form::Counter | Form::Gauge => vec![metric.name.to_owned()],
+    };
+    ALL.iter().flat_map(names).collect()
+}
+
+#[test]
+fn rules_and_dashboards_name_what_is_exported() {
+    let recording = read("deploy/prometheus/recording.yml");
+    let (exported, recorded) = (exported(), named(&recording, "- record:"));
+    let mut wrong = Vec::new();
+    for (path, text) in files("deploy/prometheus", ".yml").into_iter().chain(dashboards()) {
+        for name in metrics_in(&text) {
+            if !exported.contains(name) && !recorded.contains(name) {
+                wrong.push(format!("{path} names {name}, which the program does not export"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_metric_is_of_use_to_somebody() {
+    let texts: String =
+        files("deploy/prometheus", ".yml").into_iter().chain(dashboards()).map(|(_, text)| text).collect();
+    let used = metrics_in(&texts);
+    let unused: Vec<_> =
+        ALL.iter().map(|metric| metric.name).filter(|name| !used.iter().any(|u| u.starts_with(name))).collect();
+    assert!(unused.is_empty(), "neither a dashboard nor a rule shows {}", unused.join(", "));
+}
+
+#[test]
+fn each_alert_is_tested_and_in_the_runbook() {
+    let (alerts, runbook) = (read("deploy/prometheus/alerts.yml"), read("docs/runbook.md"));
+    let alerts = named(&alerts, "- alert:");
+    let explained: BTreeSet<&str> =
+        named(&runbook, "### ").into_iter().filter(|head| head.starts_with("Kairos")).collect();
+    assert_eq!(alerts, explained, "the alerts, and the headings of the runbook");
+    let tests: String = files("deploy/prometheus", ".test.yml").into_iter().map(|(_, text)| text).collect();
+    let untested: Vec<_> = alerts.iter().filter(|alert| !tests.contains(&format!("\"{alert}\""))).collect();
+    assert!(untested.is_empty(), "no test sets off {untested:?}");
+}
+
+fn dashboards() -> Vec<(String, String)> {
+    files("deploy/grafana/dashboards", ".json")
+}
