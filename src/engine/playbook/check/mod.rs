@@ -61,6 +61,7 @@ pub fn check(file: &str, written: &Written, mistakes: &mut Vec<Mistake>) -> Play
         scores,
         moments,
     };
+    settings::names_of_traits(&mut check, &written.traits, &playbook);
     for moment in &mut playbook.moments {
         moment.rests_on = moments::rests_on(&moment.when, &playbook.scores, &playbook.signals);
     }

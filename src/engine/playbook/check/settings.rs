@@ -1,9 +1,10 @@
 //! `[settings]`, `[traits]`, and the rules for names.
 
 use super::Check;
+use super::cases::output_traits;
 use super::duration;
 use super::expression::{self, Scope};
-use crate::engine::playbook::meant::{Millis, OutputTrait, Path, Root};
+use crate::engine::playbook::meant::{Millis, OutputTrait, Path, Playbook, Root};
 use crate::engine::playbook::mistake::{Code, Mistake};
 use crate::engine::playbook::written::{self, At};
 
@@ -51,6 +52,17 @@ pub fn output_trait(check: &mut Check<'_>, name: &At<String>, paths: &[At<String
     }
     let paths = paths.iter().filter_map(|path| trait_path(check, path));
     OutputTrait { name: name.value.clone(), paths: paths.collect::<Vec<_>>() }
+}
+
+/// No trait may be called what an identify holds anyway: it would be there twice.
+pub fn names_of_traits(check: &mut Check<'_>, traits: &[(At<String>, Vec<At<String>>)], playbook: &Playbook) {
+    let all = output_traits(playbook);
+    for (name, _) in traits.iter().filter(|(name, _)| all.iter().filter(|other| **other == name.value).count() > 1) {
+        let message = format!("`{}` goes out without being named", name.value);
+        check
+            .mistakes
+            .push(Mistake::new(Code::BadName, name.span.clone(), message).help("give the trait another name"));
+    }
 }
 
 /// A path into what is kept: `traits.…`, `context.…`, `group.…`.
