@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backtest;
 mod damage;
 mod determinism;
 mod equivalence;
