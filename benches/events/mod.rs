@@ -1,0 +1,124 @@
+//! Events for the benches, and the typed parse they are compared with.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::hint::black_box;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A parse by serde_json that borrows what it can and leaves open parts as raw text.
+pub fn typed_parse(event: &str) -> usize {
+    let event: Typed<'_> = serde_json::from_slice(event.as_bytes()).expect("events are good");
+    let length = event.user_id.as_ref().map_or(0, |id| id.len());
+    black_box(&event);
+    length
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "parsed, not read")]
+struct Typed<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    message_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    anonymous_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    group_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    original_timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    received_at: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow)]
+    traits: Option<&'a RawValue>,
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+}
+
+const AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36";
+const PATHS: [&str; 6] =
+    ["/", "/dashboard", "/projects/overview", "/pricing/enterprise", "/docs/getting-started", "/blog/how-we-scale"];
+const NAMES: [&str; 6] =
+    ["Feature Used", "Report Viewed", "Button Clicked", "order_completed", "Invite Sent", "Signed Up"];
+
+/// Numbers that look random and are always the same.
+pub fn numbers() -> impl FnMut() -> u64 {
+    let mut numbers = (0..).map(|n: u64| {
+        (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 8
+    });
+    move || numbers.next().expect("there is no last one")
+}
+
+/// The `n`th event, of a user at a time.
+pub fn event(n: u64, time: i64, user: u64, number: &mut impl FnMut() -> u64) -> String {
+    let (a, b, c) = (number(), number(), number());
+    let path = PATHS[(a % 6) as usize];
+    let time = kairos::engine::event::time::format(time);
+    let (kind, body) = match b % 100 {
+        0..50 => (
+            r#""type":"page","name":"Page""#.to_owned(),
+            format!(
+                r#""properties":{{"path":"{path}","referrer":"https://app.example.com/","search":"","title":"Example - Acme Analytics","url":"https://app.example.com{path}","duration_ms":{}}}"#,
+                c % 90_000
+            ),
+        ),
+        50..90 => (
+            format!(r#""type":"track","event":"{}""#, NAMES[(c % 6) as usize]),
+            format!(
+                r#""properties":{{"order_id":"o-{n}","revenue":{}.{:02},"workspace":"ws-{}","source":"web","experiment":"variant-b","duration_ms":{},"items":[{},{}],"path":"{path}"}}"#,
+                c % 400,
+                a % 100,
+                c % 997,
+                a % 9_000,
+                a % 99,
+                c % 99
+            ),
+        ),
+        90..95 => (
+            r#""type":"identify""#.to_owned(),
+            format!(
+                r#""traits":{{"email":"{c:06x}.{n}@initech.com","title":"CTO","address":{{"city":"Springfield","country":"Canada"}},"company":{{"id":"c-{}","name":"Company {}","employees":{}}},"createdAt":"2025-11-02T08:00:00Z"}}"#,
+                c % 4_999,
+                c % 4_999,
+                c % 900
+            ),
+        ),
+        95..98 => (
+            r#""type":"screen","name":"Home""#.to_owned(),
+            format!(
+                r#""properties":{{"path":"/home","variation":"blue","duration_ms":{},"workspace":"ws-{}","source":"ios"}}"#,
+                c % 9_000,
+                c % 997
+            ),
+        ),
+        _ => (
+            format!(r#""type":"group","groupId":"c-{}""#, c % 4_999),
+            format!(
+                r#""traits":{{"name":"Company {}","employees":{},"plan":"team","industry":"Software","website":"https://example.com"}}"#,
+                c % 4_999,
+                c % 900
+            ),
+        ),
+    };
+    let mut out = String::new();
+    write!(
+        out,
+        r#"{{"anonymousId":"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}","channel":"client","context":{{"ip":"{}.{}.{}.{}","library":{{"name":"analytics.js","version":"2.11.1"}},"locale":"en-US","page":{{"path":"{path}","referrer":"https://app.example.com/dashboard","search":"","title":"Example - Acme Analytics","url":"https://app.example.com{path}"}},"screen":{{"width":1440,"height":900}},"userAgent":"{AGENT}"}},{kind},"integrations":{{}},"messageId":"ajs-next-{a:016x}{b:016x}","originalTimestamp":"{time}",{body},"receivedAt":"{time}","sentAt":"{time}","timestamp":"{time}","userId":"{:013x}","version":2}}"#,
+        user & 0xffff_ffff, user >> 16 & 0xffff, user & 0xfff, user >> 40 & 0xfff, user & 0xffff_ffff_ffff,
+        a % 200 + 11, b % 256, c % 256, a % 254 + 1, user
+    )
+    .expect("a string takes all");
+    out
+}
