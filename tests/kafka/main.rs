@@ -13,3 +13,4 @@ mod harness;
 mod idle;
 mod input;
 mod refusals;
+mod reload;

@@ -192,6 +192,10 @@ impl Instance {
         self.leash.status()
     }
 
+    pub fn signal(&self, name: &str) {
+        self.leash.signal(name);
+    }
+
     pub fn freeze(&self) {
         self.leash.signal("STOP");
     }
