@@ -7,7 +7,7 @@ use super::observe::When;
 use super::playbook::meant::Call;
 use super::playbook::program::{FIRST, SEEN};
 use super::profile::{seen, varint};
-use super::state::{Engine, Partitioner};
+use super::state::Engine;
 use super::table::{Kind, ProfileId};
 use super::{Action, DeadLetter, Millis, Outgoing, Record, partition};
 
@@ -55,10 +55,7 @@ impl Engine {
     fn is_elsewhere(&self, event: &Event<'_>) -> bool {
         let Some(id) = event.user_id.as_deref().or(event.anonymous_id.as_deref()) else { return false };
         let partitions = self.options.partitions;
-        let theirs = match self.options.partitioner {
-            Partitioner::Murmur2 => partition::murmur2(id.as_bytes(), partitions),
-            Partitioner::Crc32 => partition::crc32(id.as_bytes(), partitions),
-        };
+        let theirs = partition::of_key(self.options.partitioner, id.as_bytes(), partitions);
         partitions > 1 && theirs != self.options.partition
     }
 

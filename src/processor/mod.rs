@@ -19,7 +19,6 @@ mod marks;
 pub mod observe;
 mod outgoing;
 mod partition;
-pub mod partitioner;
 pub mod playbook;
 pub mod position;
 mod raw;

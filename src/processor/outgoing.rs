@@ -1,9 +1,8 @@
 //! An engine's actions as Kafka messages: which topic, which partition, which headers. It must not know producers.
 
 use super::batch::{Destination, Message};
-use super::partitioner;
 use super::raw::Raw;
-use crate::engine::{Action, DeadLetter, Outgoing, Partitioner};
+use crate::engine::{Action, DeadLetter, Outgoing, Partitioner, partition};
 
 /// Where a worker's messages go.
 pub struct Outlet {
@@ -39,7 +38,7 @@ impl Outlet {
         Message {
             origin,
             destination: Destination::Outgoing,
-            partition: partitioner::partition(self.partitioner, &key, self.outgoing_partitions),
+            partition: partition::of_key(self.partitioner, &key, self.outgoing_partitions),
             key: Some(key),
             value: outgoing.value,
             headers,
