@@ -81,6 +81,12 @@ fn each_alert_is_tested_and_in_the_runbook() {
     assert!(untested.is_empty(), "no test sets off {untested:?}");
 }
 
+#[test]
+fn the_example_for_kubernetes_has_the_playbook_as_it_is() {
+    // Kustomize takes no file from outside its folder.
+    assert_eq!(read("deploy/kubernetes/example/playbook.toml"), read("playbooks/b2b-saas.toml"));
+}
+
 fn dashboards() -> Vec<(String, String)> {
     files("deploy/grafana/dashboards", ".json")
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod backtest;
+mod compose;
 mod damage;
 mod determinism;
 mod equivalence;
