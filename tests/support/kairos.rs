@@ -196,6 +196,10 @@ impl Instance {
         self.leash.signal(name);
     }
 
+    pub fn pid(&self) -> u32 {
+        self.leash.pid()
+    }
+
     pub fn freeze(&self) {
         self.leash.signal("STOP");
     }

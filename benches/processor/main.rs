@@ -1,0 +1,144 @@
+//! What the whole process costs beside a bare loop with the same transactions (the floor), on a real broker.
+//!
+//!   cargo bench --bench processor                    everything
+//!   cargo bench --bench processor -- catch-up        one part: catch-up, latency, restore
+//!
+//! Catch-up: events that lie there already, to the last commit: rate, CPU and memory of each process. Latency: from before
+//! a record is sent to when a `read_committed` reader has what it caused, at 2,000 events/s. Restore: a million users from
+//! their snapshots. Only ratios within one run mean anything: broker, readers and writers share the machine.
+
+mod events;
+mod floor;
+mod latency;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod usage;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::broker::shared;
+use support::kairos::Site;
+use support::{now, topics};
+use usage::Usage;
+
+const PARTITIONS: i32 = 4;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if words.first().is_some_and(|word| word == "floor") {
+        return floor::main(&words[1..]);
+    }
+    let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    if wanted("catch-up") {
+        catch_up(number("KAIROS_BENCH_EVENTS", 400_000));
+    }
+    if wanted("latency") {
+        latency();
+    }
+    if wanted("restore") {
+        restore(number("KAIROS_BENCH_USERS", 1_000_000));
+    }
+}
+
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().map_or(usual, |value| value.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+fn catch_up(count: usize) {
+    let users = count / 20;
+    println!("catch-up: {count} events of {users} users, {PARTITIONS} partitions, 2 threads, the shipped playbook");
+    let site = Site::new(shared(), "bench", PARTITIONS, &shipped());
+    let bytes = events::write(&site.raw, count, users, now());
+    println!("  {} bytes an event", bytes / count);
+    for _ in 0..2 {
+        let floor = floor::Floor::start(&site, floor::Work::Nothing, Duration::from_millis(100));
+        report("floor: no work", count, floor.wait());
+        let floor = floor::Floor::start(&site, floor::Work::Parse, Duration::from_millis(100));
+        report("floor: typed parse", count, floor.wait());
+    }
+    let mut instance = site.start("one");
+    let started = Instant::now();
+    site.wait_until_done(&mut [&mut instance]);
+    let usage = Usage::of(instance.pid(), started.elapsed());
+    report("kairos run", count, usage);
+    println!("  messages out: {}", topics::committed(shared(), &site.outgoing).len());
+    commits(&instance.get("/metrics").expect("metrics").1);
+    instance.stop();
+}
+
+fn report(what: &str, count: usize, usage: Usage) {
+    let count = count as f64;
+    let (rate, cpu) = (count / usage.wall.as_secs_f64(), usage.cpu.as_secs_f64() * 1e6 / count);
+    println!("  {what:<20} {rate:>9.0} events/s   {cpu:>6.2} µs of CPU an event   {:>5} MB at most", usage.peak_mb);
+}
+
+/// The bounds between which a share of the commits took their time.
+fn commits(metrics: &str) {
+    let of = |line: &str| -> Option<(f64, f64)> {
+        let (bound, count) = line.strip_prefix("kairos_commit_seconds_bucket{le=\"")?.split_once("\"} ")?;
+        Some((bound.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
+    };
+    let buckets: Vec<(f64, f64)> = metrics.lines().filter_map(of).collect();
+    let all = buckets.last().map_or(0.0, |(_, count)| *count);
+    let bound = |share: f64| buckets.iter().find(|(_, count)| *count >= all * share).map_or(0.0, |(bound, _)| *bound);
+    println!("  {all} commits: half within {} ms, 99% within {} ms", bound(0.5) * 1e3, bound(0.99) * 1e3);
+}
+
+fn latency() {
+    const RATE: usize = 2_000;
+    const SPAN: Duration = Duration::from_secs(30);
+    println!("latency: {RATE} events/s for {} s, commits every 20 ms", SPAN.as_secs());
+    let (_folder, playbook) = playbook("[settings]\nmin_interval = \"0s\"\n[traits]\nmk_sent = [\"traits.sent\"]\n");
+    let site = |stem| Site::new(shared(), stem, PARTITIONS, &playbook).with("run", "commit_interval = \"20ms\"");
+    let bare = site("bench-floor");
+    let floor = floor::Floor::start(&bare, floor::Work::Forever, Duration::from_millis(20));
+    latency::measure("floor: no work", &bare, RATE, SPAN);
+    floor.stop();
+    let site = site("bench-latency");
+    let instance = site.start("one");
+    latency::measure("kairos run", &site, RATE, SPAN);
+    commits(&instance.get("/metrics").expect("metrics").1);
+    instance.stop();
+}
+
+fn restore(users: usize) {
+    println!("restore: {users} users, {PARTITIONS} partitions, 2 threads, the shipped playbook");
+    let site = Site::new(shared(), "bench-restore", PARTITIONS, &shipped()).with("snapshots", "interval = \"10m\"");
+    events::write(&site.raw, users, users, now());
+    let mut instance = site.start("one");
+    site.wait_until_done(&mut [&mut instance]);
+    let full = Usage::of(instance.pid(), Duration::ZERO);
+    println!("  {} MB resident with all of them", full.now_mb);
+    // Stopping takes the last snapshots.
+    let stopping = Instant::now();
+    instance.stop();
+    let bytes: u64 = site.snapshot_files().iter().filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum();
+    println!("  stopped in {:.1} s; {} bytes of snapshots a user", stopping.elapsed().as_secs_f64(), bytes / users as u64);
+    let started = Instant::now();
+    let instance = site.start("one");
+    while instance.get("/readyz").is_none_or(|(status, _)| status != 200) {
+        sleep(Duration::from_millis(20));
+        assert!(started.elapsed() < Duration::from_secs(120), "not ready:\n{}", instance.log_tail());
+    }
+    let took = started.elapsed();
+    let usage = Usage::of(instance.pid(), took);
+    println!("  ready {:.1} s after the start, {:.1} s of CPU", took.as_secs_f64(), usage.cpu.as_secs_f64());
+    for line in instance.log().lines().filter(|line| line.contains("the partition is restored")) {
+        println!("    {}", &line[line.find("partition=").unwrap_or(0)..]);
+    }
+    instance.stop();
+}
+
+fn shipped() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("playbooks/b2b-saas.toml")
+}
+
+fn playbook(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("playbook.toml");
+    std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    (folder, path)
+}
