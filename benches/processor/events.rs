@@ -50,6 +50,6 @@ pub fn record(n: usize, user: usize, time: i64) -> Record {
         user % 256
     );
     // Spread over the partitions as the default partitioner does, so that no one is counted as misrouted.
-    let partition = kairos::engine::partition::murmur2(id.as_bytes(), PARTITIONS);
+    let partition = kairos::engine::partition::of_key(kairos::engine::Partitioner::Murmur2, id.as_bytes(), PARTITIONS);
     Record { partition, time, key: Some(id.into_bytes()), value: Some(text.into_bytes()) }
 }

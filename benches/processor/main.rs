@@ -50,7 +50,7 @@ fn number(name: &str, usual: usize) -> usize {
 fn catch_up(count: usize) {
     let users = count / 20;
     println!("catch-up: {count} events of {users} users, {PARTITIONS} partitions, 2 threads, the shipped playbook");
-    let site = Site::new(shared(), "bench", PARTITIONS, &shipped());
+    let site = Site::new(shared(), "bench", PARTITIONS, &shipped()).with("snapshots", "interval = \"60s\"");
     let bytes = events::write(&site.raw, count, users, now());
     println!("  {} bytes an event", bytes / count);
     for _ in 0..2 {
@@ -92,7 +92,10 @@ fn latency() {
     const SPAN: Duration = Duration::from_secs(30);
     println!("latency: {RATE} events/s for {} s, commits every 20 ms", SPAN.as_secs());
     let (_folder, playbook) = playbook("[settings]\nmin_interval = \"0s\"\n[traits]\nmk_sent = [\"traits.sent\"]\n");
-    let site = |stem| Site::new(shared(), stem, PARTITIONS, &playbook).with("run", "commit_interval = \"20ms\"");
+    let site = |stem| {
+        let site = Site::new(shared(), stem, PARTITIONS, &playbook).with("run", "commit_interval = \"20ms\"");
+        site.with("snapshots", "interval = \"60s\"")
+    };
     let bare = site("bench-floor");
     let floor = floor::Floor::start(&bare, floor::Work::Forever, Duration::from_millis(20));
     latency::measure("floor: no work", &bare, RATE, SPAN);
