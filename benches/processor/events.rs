@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::PARTITIONS;
 use crate::support::broker::shared;
 use crate::support::topics::{Record, Writer};
-use crate::PARTITIONS;
 
 /// Writes `count` events whose times end at `last`, ten milliseconds apart; returns their bytes.
 pub fn write(topic: &str, count: usize, users: usize, last: i64) -> usize {

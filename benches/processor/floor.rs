@@ -14,11 +14,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::PARTITIONS;
 use crate::support::kairos::Site;
 use crate::support::leash::{Leash, Orders};
 use crate::support::topics::client;
 use crate::usage::Usage;
-use crate::PARTITIONS;
 
 const THREADS: i32 = 2;
 

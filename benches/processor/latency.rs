@@ -61,7 +61,8 @@ fn arrivals(site: &Site, span: Duration) -> Vec<i64> {
         let Some(Ok(message)) = reader.poll(Duration::from_millis(20)) else { continue };
         let text = String::from_utf8_lossy(message.payload().unwrap_or_default());
         let sent = text.split_once("sent\":\"").and_then(|(_, rest)| rest.split_once('"'));
-        let sent: i64 = sent.and_then(|(sent, _)| sent.parse().ok()).expect("each message says when its cause was sent");
+        let sent: i64 =
+            sent.and_then(|(sent, _)| sent.parse().ok()).expect("each message says when its cause was sent");
         if started.elapsed() > WARM_UP {
             took.push(now() - sent);
         }

@@ -119,7 +119,11 @@ fn restore(users: usize) {
     let stopping = Instant::now();
     instance.stop();
     let bytes: u64 = site.snapshot_files().iter().filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum();
-    println!("  stopped in {:.1} s; {} bytes of snapshots a user", stopping.elapsed().as_secs_f64(), bytes / users as u64);
+    println!(
+        "  stopped in {:.1} s; {} bytes of snapshots a user",
+        stopping.elapsed().as_secs_f64(),
+        bytes / users as u64
+    );
     let started = Instant::now();
     let instance = site.start("one");
     while instance.get("/readyz").is_none_or(|(status, _)| status != 200) {

@@ -22,11 +22,6 @@ impl Usage {
             let line = status.lines().find(|line| line.starts_with(key)).expect("the kernel tells memory");
             line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("a number of kB") / 1024
         };
-        Self {
-            wall,
-            cpu: Duration::from_millis(ticks * 10),
-            peak_mb: megabytes("VmHWM:"),
-            now_mb: megabytes("VmRSS:"),
-        }
+        Self { wall, cpu: Duration::from_millis(ticks * 10), peak_mb: megabytes("VmHWM:"), now_mb: megabytes("VmRSS:") }
     }
 }
