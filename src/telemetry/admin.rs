@@ -40,7 +40,12 @@ impl Admin {
     /// Opens the port, unless settings say `off`.
     pub fn start(settings: &Settings, sources: Sources) -> Result<Option<Self>, String> {
         let Some(listen) = &settings.listen else { return Ok(None) };
-        let fault = |error| format!("can't listen on {listen} (admin.listen): {error}; is another instance running?");
+        let fault = |error| {
+            format!(
+                "can't listen on {listen}: {error}. `run` and `forward` have the same default port: give one of them \
+                 another by admin.listen or KAIROS__ADMIN__LISTEN"
+            )
+        };
         let listener = TcpListener::bind(listen).map_err(fault)?;
         listener.set_nonblocking(true).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
