@@ -11,8 +11,10 @@ pub mod health;
 pub mod init;
 mod manual;
 mod playbook;
+pub mod reset;
 pub mod run;
 pub mod schema;
+pub mod state;
 pub mod test;
 
 use std::path::PathBuf;
@@ -52,6 +54,10 @@ enum Command {
     Forward(forward::Args),
     /// Ask a running instance whether it is well
     Health(health::Args),
+    /// Show how a group stands: position, lag, clock, marks, snapshots and owner of each partition
+    State(state::Args),
+    /// Put a group's positions somewhere else, with the state that belongs there
+    Reset(reset::Args),
     /// Write a settings file and a playbook to begin with
     Init(init::Args),
     /// Print a completion script for a shell
@@ -74,6 +80,8 @@ impl Cli {
             Command::Config(args) => config::run(args),
             Command::Forward(args) => forward::run(args),
             Command::Health(args) => health::run(args),
+            Command::State(args) => state::run(args),
+            Command::Reset(args) => reset::run(args),
             Command::Init(args) => init::run(args),
             Command::Completions(args) => manual::completions(args),
             Command::Manual => manual::manual(),

@@ -22,9 +22,11 @@ mod partition;
 pub mod playbook;
 pub mod position;
 mod raw;
+pub mod reset;
 mod restore;
 mod snapshots;
 mod stage;
+pub mod survey;
 mod transaction;
 mod worker;
 

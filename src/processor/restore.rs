@@ -56,7 +56,7 @@ pub enum Stop {
     )]
     Gap { next: i64, low: i64 },
     #[error(
-        "the snapshot {id} can't be read: {cause}. Run the newer Kairos that wrote it, or `kairos reset` without it"
+        "the snapshot {id} can't be read: {cause}. Run the newer Kairos that wrote it, or go on without it: `kairos reset --to committed`"
     )]
     NewerFormat { id: String, cause: Unreadable },
     #[error("the engine does not take its own snapshots: {0}")]
@@ -307,7 +307,7 @@ fn read_marks(config: &Arc<Config>, partition: i32, after: Option<i64>) -> Resul
 
 /// What was done under another playbook is done again under that one, where its text is still there; the state is
 /// carried over afterwards.
-fn edition_of(sources: &Sources, target: &Position, now: &Arc<Edition>) -> Arc<Edition> {
+pub fn edition_of(sources: &Sources, target: &Position, now: &Arc<Edition>) -> Arc<Edition> {
     if target.fingerprint == now.fingerprint {
         return Arc::clone(now);
     }

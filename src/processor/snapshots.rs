@@ -193,7 +193,7 @@ impl Drop for Writer {
 }
 
 /// Writes a snapshot and reads it back: only what was seen whole is ever named.
-fn write(store: &Store, header: &Header, blocks: &[Vec<u8>], since: Instant) -> Result<Fresh, StoreOrDamage> {
+pub fn write(store: &Store, header: &Header, blocks: &[Vec<u8>], since: Instant) -> Result<Fresh, StoreOrDamage> {
     let (id, bytes) = storage::write(header, blocks);
     let length = bytes.len();
     let name = file_of(header.partition, &id);

@@ -118,11 +118,16 @@ fn a_position_set_from_outside_stops_and_names_the_way_out() {
 }
 
 /// Not ready, with these words in the reason, and in the log.
-fn wait_for_refusal(instance: &Instance, words: &str) {
+pub fn wait_for_refusal(instance: &Instance, words: &str) {
     let mut last = None;
-    topics::wait_for(&format!("/readyz to say {words:?}\n{}", instance.log_tail()), || {
-        last = instance.get("/readyz");
+    let is_said = |last: &Option<(u16, String)>| {
         last.as_ref().is_some_and(|(status, body)| *status == 503 && body.contains(words))
-    });
+    };
+    let started = std::time::Instant::now();
+    while !is_said(&last) {
+        assert!(started.elapsed().as_secs() < 60, "/readyz never said {words:?}: {last:?}\n{}", instance.log_tail());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        last = instance.get("/readyz");
+    }
     assert!(instance.log().contains(words), "{}", instance.log_tail());
 }

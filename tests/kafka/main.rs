@@ -15,3 +15,5 @@ mod idle;
 mod input;
 mod refusals;
 mod reload;
+mod reset;
+mod state;

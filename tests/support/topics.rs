@@ -73,6 +73,23 @@ pub fn delete(bootstrap: &str, name: &str) {
     wait_for(&format!("the end of topic {name}"), || partition_count(bootstrap, name).is_none());
 }
 
+/// Deletes all records before these offsets, by partition.
+pub fn delete_before(bootstrap: &str, name: &str, offsets: &[(i32, i64)]) {
+    let mut before = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        before.add_partition_offset(name, *partition, Offset::Offset(*offset)).expect("a valid offset");
+    }
+    block_on(admin(bootstrap).delete_records(&before, &options())).expect("the broker answers");
+}
+
+/// Forgets a group with all its positions, once its last member is gone.
+pub fn delete_group(bootstrap: &str, group: &str) {
+    wait_for("the group to be deleted", || {
+        let results = block_on(admin(bootstrap).delete_groups(&[group], &options())).expect("the broker answers");
+        results.into_iter().all(|result| result.is_ok())
+    });
+}
+
 /// Sets the topic's own settings to exactly these.
 pub fn set(bootstrap: &str, name: &str, settings: &[(&str, &str)]) {
     let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));

@@ -57,7 +57,8 @@ pub fn run(args: Args) -> Result<(), Exit> {
     ended.map_err(exit)
 }
 
-fn exit(fault: Fault) -> Exit {
+/// How a command ends that met one; also for those that look after the processor's state.
+pub fn exit(fault: Fault) -> Exit {
     let text = fault.to_string();
     match fault {
         Fault::Fenced(_) => Exit::Fenced(text),

@@ -1,0 +1,177 @@
+//! A group seen from outside: its positions, the ends of its log, its members, its snapshots. For the operator's
+//! commands; it joins nothing and changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+
+use super::batch::Committed;
+use super::group::Member;
+use super::position::Position;
+use super::snapshots::file_of;
+use super::{Config, Fault, raw};
+use crate::storage::{self, Header, SnapshotId, Store, Unreadable};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+pub struct Survey {
+    pub config: Arc<Config>,
+    pub consumer: Arc<BaseConsumer<Member>>,
+    pub store: Arc<Store>,
+    /// Partitions of the raw topic.
+    pub partitions: i32,
+}
+
+/// A member of the group, and what it holds of the raw topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its stable name where it has one, else the id the broker gave it.
+    pub name: String,
+    pub host: String,
+    pub partitions: Vec<i32>,
+}
+
+/// A snapshot's file.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub id: SnapshotId,
+    pub bytes: u64,
+    pub header: Result<Header, Unreadable>,
+}
+
+impl Stored {
+    /// The position it was cut at, where it says one.
+    pub fn position(&self) -> Option<Position> {
+        let header = self.header.as_ref().ok()?;
+        Position::decode(header.offset, header.position.as_bytes()).ok()
+    }
+}
+
+impl Survey {
+    pub fn open(config: Config) -> Result<Self, Fault> {
+        let config = Arc::new(config);
+        let consumer = config.consumer(None).create_with_context(Member::default()).map_err(kafka)?;
+        let consumer: Arc<BaseConsumer<Member>> = Arc::new(consumer);
+        let cluster = consumer.client().fetch_cluster_id(TIMEOUT);
+        let cluster = cluster.ok_or_else(|| Fault::Kafka(format!("no broker of {} answers", config.brokers)))?;
+        let topic = &config.raw_topic;
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(kafka)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && !found.partitions().is_empty());
+        let found = found.ok_or_else(|| Fault::Kafka(format!("the raw topic {topic} ([raw] topic) is not there")))?;
+        let partitions = i32::try_from(found.partitions().len()).expect("Kafka counts partitions in 32 bits");
+        let store = Store::open(&config.snapshots_url, &[&cluster, &config.group, topic])?;
+        Ok(Self { config, consumer, store: Arc::new(store), partitions })
+    }
+
+    /// Everything committed, by partition. An open transaction is an error: what it commits is not known yet.
+    pub fn committed(&self) -> Result<Vec<Committed>, Fault> {
+        let all: Vec<i32> = (0..self.partitions).collect();
+        let mut found = raw::committed(&self.consumer, &self.config.raw_topic, &all, TIMEOUT).map_err(Fault::Kafka)?;
+        found.sort_by_key(|(partition, _)| *partition);
+        Ok(found.into_iter().map(|(_, committed)| committed).collect())
+    }
+
+    /// Where a partition's log begins and ends.
+    pub fn ends(&self, partition: i32) -> Result<(i64, i64), Fault> {
+        self.consumer.fetch_watermarks(&self.config.raw_topic, partition, TIMEOUT).map_err(kafka)
+    }
+
+    /// The end of a partition of the marks topic; nothing where there is no such topic.
+    pub fn marks_end(&self, partition: i32) -> Option<i64> {
+        let ends = self.consumer.fetch_watermarks(&self.config.marks_topic(), partition, TIMEOUT);
+        ends.ok().map(|(_, end)| end)
+    }
+
+    pub fn holders(&self) -> Result<Vec<Holder>, Fault> {
+        let groups = self.consumer.client().fetch_group_list(Some(&self.config.group), TIMEOUT).map_err(kafka)?;
+        let members = groups.groups().iter().flat_map(|group| group.members());
+        let holder = |member: &rdkafka::groups::GroupMemberInfo| Holder {
+            name: stable_name(member.id()).to_owned(),
+            host: member.client_host().trim_start_matches('/').to_owned(),
+            partitions: member.assignment().map(|bytes| assigned(bytes, &self.config.raw_topic)).unwrap_or_default(),
+        };
+        Ok(members.map(holder).collect())
+    }
+
+    /// A partition's snapshot files, oldest first, with what their headers say.
+    pub fn snapshots(&self, partition: i32) -> Result<Vec<Stored>, Fault> {
+        let mut all = Vec::new();
+        for entry in self.store.list(&partition.to_string())? {
+            let Some(id) = SnapshotId::of_file(&entry.name) else { continue };
+            let bytes = self.store.get(&file_of(partition, &id))?;
+            let header = bytes.ok_or(Unreadable::Missing).and_then(|bytes| storage::read_header(&bytes));
+            all.push(Stored { id, bytes: entry.bytes, header });
+        }
+        all.sort_by_key(|stored| (stored.position().map(|position| position.wall), stored.id.offset));
+        Ok(all)
+    }
+}
+
+pub fn kafka(error: KafkaError) -> Fault {
+    Fault::Kafka(error.to_string())
+}
+
+/// A static member's id is its name, a dash and a random part of 36 characters.
+fn stable_name(id: &str) -> &str {
+    let at = id.len().checked_sub(37).filter(|at| id.as_bytes()[*at] == b'-' && *at > 0);
+    at.and_then(|at| id.get(..at)).unwrap_or(id)
+}
+
+/// The partitions of one topic in a member's assignment, as consumers encode it: version, topics, each with its
+/// partitions. What does not read is left out.
+fn assigned(bytes: &[u8], topic: &str) -> Vec<i32> {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    let mut of_topic = Vec::new();
+    for _ in 0..take(&mut rest).unwrap_or(0) {
+        let Some(name) = take_text(&mut rest) else { break };
+        for _ in 0..take(&mut rest).unwrap_or(0) {
+            let Some(partition) = take(&mut rest) else { return of_topic };
+            if name == topic.as_bytes() {
+                of_topic.push(partition);
+            }
+        }
+    }
+    of_topic
+}
+
+fn take(rest: &mut &[u8]) -> Option<i32> {
+    let (four, after) = rest.split_first_chunk::<4>()?;
+    *rest = after;
+    Some(i32::from_be_bytes(*four))
+}
+
+fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (two, after) = rest.split_first_chunk::<2>()?;
+    let (text, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*two)))?;
+    *rest = after;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignment_is_taken_apart() {
+        let mut bytes = vec![0, 1, 0, 0, 0, 2];
+        for (topic, partitions) in [("raw", [3, 5]), ("other", [0, 1])] {
+            bytes.extend([0, topic.len() as u8]);
+            bytes.extend(topic.as_bytes());
+            bytes.extend([0, 0, 0, 2, 0, 0, 0, partitions[0], 0, 0, 0, partitions[1]]);
+        }
+        bytes.extend([0, 0, 0, 0]);
+        assert_eq!(assigned(&bytes, "raw"), [3, 5]);
+        assert_eq!(assigned(&bytes, "none"), Vec::<i32>::new());
+        for cut in 0..bytes.len() {
+            let _no_panic = assigned(&bytes[..cut], "raw");
+        }
+    }
+
+    #[test]
+    fn a_members_name_is_what_a_person_gave_it() {
+        assert_eq!(stable_name("pod-1-0-0f8fad5b-d9cb-469f-a165-70867728950e"), "pod-1-0");
+        assert_eq!(stable_name("short"), "short");
+    }
+}
