@@ -72,13 +72,10 @@ fn refused(site: &Site, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Without where from, without doubles.
-fn distinct(said: &Said) -> BTreeSet<(i32, Option<Vec<u8>>, Option<Vec<u8>>)> {
-    let of = |(partition, all): (&i32, &Vec<crate::equivalence::Seen>)| {
-        let partition = *partition;
-        all.iter().map(move |seen| (partition, seen.key.clone(), seen.value.clone())).collect::<Vec<_>>()
-    };
-    said.outgoing.iter().flat_map(of).collect()
+/// Keys and values, without where from, without doubles.
+fn distinct(said: &Said) -> BTreeSet<String> {
+    let all = said.outgoing.values().flatten();
+    all.map(|seen| format!("{:?} {:?}", seen.key, seen.value)).collect()
 }
 
 fn count(said: &Said) -> usize {
