@@ -77,7 +77,7 @@ fn look(config: crate::processor::Config) -> Result<State, crate::processor::Fau
     for (number, committed) in (0..survey.partitions).zip(committed) {
         let (log_start, log_end) = survey.ends(number)?;
         let mut partition = Partition { partition: number, log_start, log_end, ..Partition::default() };
-        partition.owner = holders.iter().find(|holder| holder.partitions.contains(&number)).map(named);
+        partition.owner = holders.iter().find(|holder| holder.partitions.contains(&number)).map(Holder::to_string);
         let mut snapshots = Vec::new();
         if let Some((offset, metadata)) = committed {
             partition.position = Some(offset);
@@ -101,10 +101,6 @@ fn look(config: crate::processor::Config) -> Result<State, crate::processor::Fau
     }
     let (group, topic) = (survey.config.group.clone(), survey.config.raw_topic.clone());
     Ok(State { group, topic, members: holders.len(), partitions })
-}
-
-fn named(holder: &Holder) -> String {
-    format!("{} on {}", holder.name, holder.host)
 }
 
 impl Partition {

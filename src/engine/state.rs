@@ -33,6 +33,20 @@ pub struct Options {
     pub dedupe_window: Millis,
 }
 
+/// One partition of messages as they are, with the settings' own defaults.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            partition: 0,
+            partitions: 1,
+            partitioner: Partitioner::Murmur2,
+            unwrap: Vec::new(),
+            placeholders: Vec::new(),
+            dedupe_window: 24 * HOUR,
+        }
+    }
+}
+
 /// How producers choose a partition from a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitioner {

@@ -114,6 +114,12 @@ pub enum Fault {
     Stopped(i32, Stop),
 }
 
+impl From<rdkafka::error::KafkaError> for Fault {
+    fn from(error: rdkafka::error::KafkaError) -> Self {
+        Self::Kafka(error.to_string())
+    }
+}
+
 /// All that comes from outside.
 #[derive(Clone)]
 pub struct Outside {
@@ -190,7 +196,6 @@ impl Run {
     }
 
     fn open(&self, number: usize, outside: &Outside) -> Result<Worker, Fault> {
-        let wrong = |error: rdkafka::error::KafkaError| Fault::Kafka(error.to_string());
         let (config, clock) = (Arc::clone(&self.config), Arc::clone(&outside.clock));
         let mut kafka = Kafka::open(
             &config,
@@ -199,9 +204,8 @@ impl Run {
             Arc::clone(&clock),
             Arc::clone(&outside.observer),
             outside.shutdown.clone(),
-        )
-        .map_err(wrong)?;
-        kafka.start().map_err(wrong)?;
+        )?;
+        kafka.start()?;
         let found = &self.found;
         let outlet = Outlet {
             raw_topic: config.raw_topic.clone(),

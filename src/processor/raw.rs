@@ -1,5 +1,6 @@
-//! The few calls to librdkafka that the crate has no safe form of: records from a partition's own queue, positions whose metadata
-//! may be any bytes, the group's generation. The only unsafe code of the program; it must not know what the bytes mean.
+//! The few calls to librdkafka that the crate has no safe form of: records from a partition's own queue, positions whose
+//! metadata may be any bytes, the group's generation. The only unsafe code of the program; it must not know what the
+//! bytes mean.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;

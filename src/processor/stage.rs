@@ -5,6 +5,9 @@ use std::sync::{Arc, RwLock};
 
 use crate::engine::{Action, Counts, Damage, Engine, Input, Millis, Progress};
 
+/// Profiles of a block where nothing waits for it.
+const BLOCK_PROFILES: usize = 1_000;
+
 /// See [`Engine`] for what each of these promises.
 pub trait Stage {
     fn clock(&self) -> Option<Millis>;
@@ -105,17 +108,20 @@ impl Editions {
 
 /// Carries the state over to a stage of another edition: what means the same is kept.
 pub fn carry_over(from: &mut dyn Stage, to: &mut dyn Stage) -> Result<(), Damage> {
-    from.begin_cut(true);
-    loop {
-        let mut block = Vec::new();
-        let complete = from.cut(1_000, &mut block);
-        if !block.is_empty() {
-            to.load(&block)?;
-        }
-        if complete {
-            break;
-        }
-    }
+    cut_whole(from).try_for_each(|block| to.load(&block))?;
     to.finish_load();
     Ok(())
+}
+
+/// Everything, cut at once, block by block.
+pub fn cut_whole(stage: &mut dyn Stage) -> impl Iterator<Item = Vec<u8>> {
+    stage.begin_cut(true);
+    let mut complete = false;
+    std::iter::from_fn(move || {
+        let mut block = Vec::new();
+        (!complete).then(|| {
+            complete = stage.cut(BLOCK_PROFILES, &mut block);
+            block
+        })
+    })
 }

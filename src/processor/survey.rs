@@ -1,11 +1,11 @@
 //! A group seen from outside: its positions, the ends of its log, its members, its snapshots. For the operator's
 //! commands; it joins nothing and changes nothing.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 
 use super::batch::Committed;
 use super::group::Member;
@@ -33,6 +33,12 @@ pub struct Holder {
     pub partitions: Vec<i32>,
 }
 
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.name, self.host)
+    }
+}
+
 /// A snapshot's file.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -52,12 +58,12 @@ impl Stored {
 impl Survey {
     pub fn open(config: Config) -> Result<Self, Fault> {
         let config = Arc::new(config);
-        let consumer = config.consumer(None).create_with_context(Member::default()).map_err(kafka)?;
+        let consumer = config.consumer(None).create_with_context(Member::default())?;
         let consumer: Arc<BaseConsumer<Member>> = Arc::new(consumer);
         let cluster = consumer.client().fetch_cluster_id(TIMEOUT);
         let cluster = cluster.ok_or_else(|| Fault::Kafka(format!("no broker of {} answers", config.brokers)))?;
         let topic = &config.raw_topic;
-        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(kafka)?;
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && !found.partitions().is_empty());
         let found = found.ok_or_else(|| Fault::Kafka(format!("the raw topic {topic} ([raw] topic) is not there")))?;
         let partitions = i32::try_from(found.partitions().len()).expect("Kafka counts partitions in 32 bits");
@@ -75,7 +81,7 @@ impl Survey {
 
     /// Where a partition's log begins and ends.
     pub fn ends(&self, partition: i32) -> Result<(i64, i64), Fault> {
-        self.consumer.fetch_watermarks(&self.config.raw_topic, partition, TIMEOUT).map_err(kafka)
+        Ok(self.consumer.fetch_watermarks(&self.config.raw_topic, partition, TIMEOUT)?)
     }
 
     /// The end of a partition of the marks topic; nothing where there is no such topic.
@@ -85,7 +91,7 @@ impl Survey {
     }
 
     pub fn holders(&self) -> Result<Vec<Holder>, Fault> {
-        let groups = self.consumer.client().fetch_group_list(Some(&self.config.group), TIMEOUT).map_err(kafka)?;
+        let groups = self.consumer.client().fetch_group_list(Some(&self.config.group), TIMEOUT)?;
         let members = groups.groups().iter().flat_map(|group| group.members());
         let holder = |member: &rdkafka::groups::GroupMemberInfo| Holder {
             name: stable_name(member.id()).to_owned(),
@@ -107,10 +113,6 @@ impl Survey {
         all.sort_by_key(|stored| (stored.position().map(|position| position.wall), stored.id.offset));
         Ok(all)
     }
-}
-
-pub fn kafka(error: KafkaError) -> Fault {
-    Fault::Kafka(error.to_string())
 }
 
 /// A static member's id is its name, a dash and a random part of 36 characters.

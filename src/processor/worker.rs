@@ -111,7 +111,7 @@ impl Worker {
         match self.kafka.consumer.client().fatal_error() {
             Some((code, text)) if is_fenced(code) => self.fenced(text),
             Some((_, text)) => Fault::Kafka(text),
-            None => Fault::Kafka(error.to_string()),
+            None => error.into(),
         }
     }
 
@@ -203,7 +203,7 @@ impl Worker {
         if let Some(partition) = self.partitions.get_mut(&number) {
             partition.life = Life::Reading(Box::new(reading));
         }
-        self.kafka.assign(number, from).map_err(|error| Fault::Kafka(error.to_string()))?;
+        self.kafka.assign(number, from)?;
         if live {
             self.live(number);
         }
@@ -261,7 +261,7 @@ impl Worker {
 
     fn read_from(&self, number: i32, offset: i64) -> Result<(), Fault> {
         self.kafka.unassign(number);
-        self.kafka.assign(number, offset).map_err(|error| Fault::Kafka(error.to_string()))
+        Ok(self.kafka.assign(number, offset)?)
     }
 
     fn idle_turn(&mut self, number: i32) {

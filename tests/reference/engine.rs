@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use kairos::engine::playbook::{self, program::Program};
-use kairos::engine::{self, Action, Engine, Mark, Options, Partitioner, Progress, Record};
+use kairos::engine::{self, Action, Engine, Mark, Options, Progress, Record};
 
 use crate::model::json::Json;
-use crate::model::time::HOUR;
 use crate::model::{Dead, Input, Output, Reading};
 
 /// One run, straight through.
@@ -25,14 +24,8 @@ pub fn compile(playbook: &str) -> Result<Arc<Program>, String> {
 }
 
 pub fn start(program: Arc<Program>, reading: &Reading) -> Engine {
-    let options = Options {
-        partition: 0,
-        partitions: 1,
-        partitioner: Partitioner::Murmur2,
-        unwrap: reading.unwrap.clone(),
-        placeholders: reading.placeholders.clone(),
-        dedupe_window: 24 * HOUR,
-    };
+    let (unwrap, placeholders) = (reading.unwrap.clone(), reading.placeholders.clone());
+    let options = Options { unwrap, placeholders, ..Options::default() };
     Engine::new(program, options)
 }
 

@@ -8,6 +8,9 @@ use crate::commands::Exit;
 use crate::engine::Millis;
 use crate::engine::event::{Ahead, Reader, Ready, Scratch};
 
+/// Bytes read at once: few enough to stay near the processor until they are used.
+pub const BLOCK_BYTES: usize = 256 << 10;
+
 /// Where records come from.
 pub trait Blocks: Send {
     /// The next records, not decoded yet; `None`: that was all.

@@ -2,8 +2,9 @@
 //! It knows nothing of profiles.
 
 use crate::engine::event::{Glance, Slot, Wanted};
-use crate::engine::playbook::meant::{Compare, Expr, Path, Playbook, SignalKind, TermKind};
-use crate::engine::playbook::program::{Set, visit};
+use crate::engine::playbook::meant::{Expr, Path, Playbook, SignalKind, TermKind};
+use crate::engine::playbook::program::Set;
+use crate::engine::playbook::walk::each;
 
 /// Names of events that are remembered.
 const NAMES_MAX: usize = 10_000;
@@ -68,12 +69,10 @@ impl Found {
 pub fn number_paths(playbook: &Playbook) -> Vec<Path> {
     let mut paths = Vec::new();
     let mut look = |expr: &Expr| {
-        visit(expr, &mut |part| match part {
-            Expr::Compare(compare, a, b) if !matches!(compare, Compare::Equal | Compare::NotEqual) => {
+        each(expr, &mut |part| {
+            if let Expr::Compare(_, a, b) = part {
                 paths.extend(number_path(a, b).or_else(|| number_path(b, a)));
             }
-            Expr::Compare(_, a, b) => paths.extend(number_path(a, b).or_else(|| number_path(b, a))),
-            _ => {}
         });
     };
     for signal in &playbook.signals {

@@ -7,8 +7,8 @@ use super::side::{Firing, Side};
 use super::summary::days;
 use crate::commands::Exit;
 use crate::engine::Millis;
+use crate::engine::playbook::program::DAY;
 
-const DAY: Millis = 86_400_000;
 /// Firings further apart are not the same.
 const PAIR_MAX: Millis = 30 * DAY;
 /// User ids that are shown.

@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use super::outcome::{BySegment, Foretold, Outcome, wilson};
-use super::report::{DAY, MomentReport, Report, ScoreReport};
+use super::report::{MomentReport, Report, ScoreReport};
 use super::summary::{days, percent};
 use crate::engine::event::time;
+use crate::engine::playbook::program::DAY;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#223}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;width:100%}\
@@ -104,7 +105,7 @@ fn score_part(out: &mut String, score: &ScoreReport) -> std::fmt::Result {
         format!("{:.2} to {:.2}", bar as f64 / bars as f64, (bar + 1) as f64 / bars as f64)
     })?;
     writeln!(out, "{}", head(&["segment", "from", "users", "share", "share of a pyramid", "which starts at"]))?;
-    let users: u64 = score.segments.iter().map(|segment| segment.users).sum();
+    let users = score.users();
     for segment in &score.segments {
         row(
             out,
@@ -149,12 +150,10 @@ fn outcome_part(out: &mut String, outcome: &Outcome, report: &Report) -> std::fm
     }
     writeln!(out, "</table><h3>By segment on {}</h3>", time::format(outcome.at))?;
     writeln!(out, "{}", head(&["score and segment", "users", "with the outcome", "rate"]))?;
-    for (score, rows) in report.scores.iter().zip(&outcome.scores) {
-        for (segment, BySegment { users, outcomes }) in score.segments.iter().zip(rows.iter().rev()) {
-            let name = escape(&format!("{} {}", score.name, segment.name));
-            let rate = format!("{:.1}%", percent(*outcomes, *users));
-            row(out, &[name, users.to_string(), outcomes.to_string(), rate])?;
-        }
+    for (score, segment, BySegment { users, outcomes }) in report.by_segment(outcome) {
+        let name = escape(&format!("{score} {segment}"));
+        let rate = format!("{:.1}%", percent(*outcomes, *users));
+        row(out, &[name, users.to_string(), outcomes.to_string(), rate])?;
     }
     writeln!(out, "</table>")
 }

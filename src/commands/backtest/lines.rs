@@ -6,11 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::block::{Block, Blocks};
+use super::block::{BLOCK_BYTES, Block, Blocks};
 use crate::commands::Exit;
 
-/// Bytes read at once: few enough to stay near the processor until they are used.
-const BLOCK_BYTES: usize = 256 << 10;
 /// Bytes of a line that are kept; what goes beyond can be no record, whatever it says.
 const LINE_BYTES_MAX: usize = 64 << 20;
 

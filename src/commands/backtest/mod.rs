@@ -24,6 +24,7 @@ use std::time::Instant;
 use crate::commands::{ConfigArg, Exit, print};
 use crate::engine::event::time;
 use crate::engine::{Millis, Options};
+use crate::processor::{Clock as _, SystemClock};
 use crate::settings::Settings;
 use block::Blocks;
 use lines::Lines;
@@ -164,18 +165,17 @@ fn options(args: &Args, settings: &Settings) -> Result<Options, Exit> {
     });
     let keys = |path: &String| path.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
     Ok(Options {
-        partition: 0,
-        partitions: 1,
         partitioner: settings.raw.partitioner,
         unwrap: args.unwrap.as_ref().map_or_else(|| settings.raw.unwrap.clone(), keys),
         placeholders: settings.raw.placeholders.clone(),
         dedupe_window: window.transpose()?.unwrap_or(settings.raw.dedupe_window),
+        ..Options::default()
     })
 }
 
 /// A time as events have it, or how long ago.
 fn a_time(text: &str) -> Result<Millis, Exit> {
-    let ago = || crate::engine::playbook::duration(text).map(|length| replay::now() - length);
+    let ago = || crate::engine::playbook::duration(text).map(|length| SystemClock::default().wall() - length);
     time::parse(text)
         .or_else(ago)
         .ok_or_else(|| Exit::Usage(format!("{text}: neither a time like 2026-03-01T10:00:00Z nor a duration like 30d")))

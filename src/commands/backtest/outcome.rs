@@ -7,8 +7,7 @@ use super::side::{Firing, Side};
 use crate::commands::Exit;
 use crate::engine::Millis;
 use crate::engine::playbook::meant::Playbook;
-
-const DAY: Millis = 86_400_000;
+use crate::engine::playbook::program::DAY;
 
 /// What is noted of users on the way.
 #[derive(Debug, Default)]

@@ -12,9 +12,10 @@ use super::side::Side;
 use crate::commands::Exit;
 use crate::engine::event::time;
 use crate::engine::playbook::meant::Path;
+use crate::engine::playbook::program::DAY;
 use crate::engine::{Action, DeadLetter, Input, Mark, Millis, Outgoing, Record};
+use crate::processor::{Clock as _, SystemClock};
 
-const DAY: Millis = 86_400_000;
 /// A step of record time that is more likely a mistake than history.
 const JUMP_MAX: Millis = 400 * DAY;
 /// Places of bad lines that are shown, by reason.
@@ -156,7 +157,7 @@ impl Replay {
 
     /// The record's own time, else the clock.
     fn time(&mut self, taken: &Taken<'_>, clock: Option<Millis>) -> Result<Millis, Exit> {
-        let at = taken.entry.time.or(clock).unwrap_or_else(now);
+        let at = taken.entry.time.or(clock).unwrap_or_else(wall);
         if let Some(clock) = clock.filter(|clock| at - clock > JUMP_MAX && self.rules == STRICT) {
             return Err(Exit::No(format!(
                 "{}:{}: time jumps by {} days, from {} to {}: mend the line, or go on with --allow-jumps",
@@ -173,6 +174,10 @@ impl Replay {
     }
 }
 
+fn wall() -> Millis {
+    SystemClock::default().wall()
+}
+
 /// Where a record stands in its partition.
 #[derive(Clone, Copy)]
 struct Place {
@@ -186,7 +191,7 @@ const STRICT: Rules = Rules::Lines { allow_jumps: false };
 fn step_side(side: &mut Side, nth: usize, taken: &Taken<'_>, place: Place, actions: &mut Vec<Action>) {
     let Place { offset, time, is_topic } = place;
     if is_topic && side.engine.wants_horizon(time) {
-        let _ = side.engine.step(Input::Mark(Mark::Horizon(now())), usize::MAX, actions);
+        let _ = side.engine.step(Input::Mark(Mark::Horizon(wall())), usize::MAX, actions);
     }
     let record = Record { offset, time, key: None, value: taken.value };
     let input = match taken.block.ready(taken.at, nth) {
@@ -194,11 +199,6 @@ fn step_side(side: &mut Side, nth: usize, taken: &Taken<'_>, place: Place, actio
         None => Input::Record(record),
     };
     let _ = side.engine.step(input, usize::MAX, actions);
-}
-
-pub fn now() -> Millis {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as Millis)
 }
 
 /// A deletion has no message of its own on the outgoing topic; here it is a line that says as much.

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparison;
-use super::outcome::Outcome;
+use super::outcome::{BySegment, Outcome};
 use super::replay::Replay;
 use super::side::{Firing, STEPS, Side};
 use crate::engine::Millis;
 use crate::engine::event::fold;
 use crate::engine::playbook::meant::{Path, Score, SignalKind};
 use crate::engine::playbook::mistake::nearest;
+use crate::engine::playbook::program::DAY;
 
-pub const DAY: Millis = 86_400_000;
 const WEEK: Millis = 7 * DAY;
 /// Bars of a histogram.
 const BARS: usize = 20;
@@ -129,6 +129,26 @@ impl Report {
             outcome: Outcome::new(side, replay.span.map_or(0, |(_, last)| last)),
             comparison: replay.other.as_ref().map(|other| Comparison::new(side, other)),
         }
+    }
+}
+
+impl ScoreReport {
+    /// Users at the end.
+    pub fn users(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.users).sum()
+    }
+}
+
+impl Report {
+    /// What came of the users of each score's segments, as (score, segment, outcome), the highest segment first.
+    pub fn by_segment<'a>(
+        &'a self,
+        outcome: &'a Outcome,
+    ) -> impl Iterator<Item = (&'a str, &'a str, &'a BySegment)> + 'a {
+        self.scores.iter().zip(&outcome.scores).flat_map(|(score, rows)| {
+            let segments = score.segments.iter().zip(rows.iter().rev());
+            segments.map(|(segment, row)| (score.name.as_str(), segment.name.as_str(), row))
+        })
     }
 }
 

@@ -8,12 +8,11 @@ use serde::Deserialize;
 
 use super::outcome::Sightings;
 use crate::engine::playbook::meant::Playbook;
-use crate::engine::playbook::program::{FIRST, Map, Program};
+use crate::engine::playbook::program::{DAY, FIRST, Map, Program};
 use crate::engine::profile::numbers;
 use crate::engine::profile::outbox::MomentState;
 use crate::engine::{Counts, Engine, Millis, Options, Outgoing};
 
-const DAY: Millis = 86_400_000;
 /// Steps of a score that are told apart in histograms and thresholds.
 pub const STEPS: usize = 1_000;
 

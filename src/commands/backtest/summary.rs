@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::outcome::{BySegment, Foretold, Outcome, wilson};
-use super::report::{Bill, DAY, MomentReport, Report, ScoreReport, Silent};
+use super::report::{Bill, MomentReport, Report, ScoreReport, Silent};
 use crate::engine::Millis;
 use crate::engine::event::time;
+use crate::engine::playbook::program::DAY;
 
 /// Signs of the widest chart.
 const WIDTH_MAX: usize = 60;
@@ -111,7 +112,7 @@ fn bill(out: &mut String, bill: &Bill) -> std::fmt::Result {
 
 fn score_text(out: &mut String, score: &ScoreReport) -> std::fmt::Result {
     writeln!(out, "\n{}: where users stand at the end, from 0 to 1  {}", score.name, sparkline(&score.bars))?;
-    let users: u64 = score.segments.iter().map(|segment| segment.users).sum();
+    let users = score.users();
     for segment in &score.segments {
         writeln!(
             out,
@@ -150,15 +151,9 @@ fn outcome_text(out: &mut String, outcome: &Outcome, report: &Report) -> std::fm
     )?;
     outcome.moments.iter().try_for_each(|foretold| foretold_text(out, foretold))?;
     writeln!(out, "  by segment on {}, a horizon before the end", time::format(outcome.at))?;
-    for (score, rows) in report.scores.iter().zip(&outcome.scores) {
-        for (segment, BySegment { users, outcomes }) in score.segments.iter().zip(rows.iter().rev()) {
-            let rate = percent(*outcomes, *users);
-            writeln!(
-                out,
-                "    {} {:12} {users:>8} users, {outcomes:>8} with the outcome, {rate:.1}%",
-                score.name, segment.name
-            )?;
-        }
+    for (score, segment, BySegment { users, outcomes }) in report.by_segment(outcome) {
+        let rate = percent(*outcomes, *users);
+        writeln!(out, "    {score} {segment:12} {users:>8} users, {outcomes:>8} with the outcome, {rate:.1}%")?;
     }
     Ok(())
 }

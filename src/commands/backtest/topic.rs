@@ -7,12 +7,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::block::{Block, Blocks};
-use crate::commands::Exit;
+use super::block::{BLOCK_BYTES, Block, Blocks};
+use crate::commands::{Exit, run};
 use crate::engine::Millis;
 use crate::settings::Settings;
 
-const BLOCK_BYTES: usize = 256 << 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A topic with what of it is to be read.
@@ -35,7 +34,8 @@ pub struct Partition {
 impl Topic {
     /// Finds what lies between two times, the second one excluded.
     pub fn find(settings: &Settings, from: Option<Millis>, to: Option<Millis>) -> Result<Self, Exit> {
-        let client = client(settings);
+        // As `run` reads it; nothing joins the group that is named in it.
+        let client = run::config(settings).consumer(None);
         let name = settings.raw.topic.clone();
         let fault = |e: KafkaError| Exit::Fault(format!("can't read the topic {name}: {e}"));
         let consumer: BaseConsumer = client.create().map_err(fault)?;
@@ -90,18 +90,6 @@ fn at_time(
         _ => None,
     };
     Ok((0..count).map(at).collect())
-}
-
-fn client(settings: &Settings) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", &settings.kafka.brokers).set("client.id", "kairos-backtest");
-    for property in &settings.kafka.properties {
-        client.set(&property.name, property.value.expose());
-    }
-    client.set("group.id", "kairos-backtest").set("enable.auto.commit", "false");
-    client.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
-    client.set("auto.offset.reset", "error");
-    client
 }
 
 impl Blocks for Partition {

@@ -9,7 +9,7 @@ use crate::engine::event::time;
 use crate::engine::playbook::meant::Playbook;
 use crate::engine::playbook::program::Program;
 use crate::engine::playbook::tests::{Expectation, Expected, TestCase};
-use crate::engine::{Action, Engine, Input, Millis, Options, Partitioner, Record};
+use crate::engine::{Action, Engine, Input, Millis, Options, Record};
 
 /// What was sent of one user.
 #[derive(Default)]
@@ -28,15 +28,7 @@ struct Run<'a> {
 
 /// What failed, each with what happened instead.
 pub fn run(program: &Arc<Program>, case: &TestCase) -> Vec<String> {
-    let options = Options {
-        partition: 0,
-        partitions: 1,
-        partitioner: Partitioner::Murmur2,
-        unwrap: Vec::new(),
-        placeholders: Vec::new(),
-        dedupe_window: 24 * 3_600_000,
-    };
-    let mut engine = Engine::new(program.clone(), options);
+    let mut engine = Engine::new(program.clone(), Options::default());
     engine.assume_history();
     let (sent, refused) = Default::default();
     let mut run = Run { engine, playbook: &program.playbook, sent, refused, offset: 0 };

@@ -9,7 +9,7 @@ pub mod mistake;
 pub mod pattern;
 pub mod program;
 pub mod tests;
-mod walk;
+pub mod walk;
 mod written;
 
 use meant::{Millis, Playbook};

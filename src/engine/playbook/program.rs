@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 
 use super::code::{Code, Scope};
 use super::meant::{Call, Expr, Millis, Path, Playbook, Root, Signal, SignalKind, SignalQuery, TermKind, Window};
+use super::walk::each;
 use crate::engine::event::{Slot, Wanted};
 
 /// Milliseconds in a UTC day: the bucket of `days`.
@@ -320,7 +321,7 @@ fn event_paths(playbook: &Playbook, cells: &[Cell]) -> Vec<Path> {
         let SignalKind::Plain { filter, value, distinct, .. } = &signal.kind else { continue };
         paths.extend(value.iter().chain(distinct).cloned());
         if let Some(filter) = filter {
-            visit(filter, &mut |e| {
+            each(filter, &mut |e| {
                 if let Expr::Path(p) | Expr::Has(p) = e {
                     paths.push(p.clone())
                 }
@@ -402,7 +403,7 @@ impl Needs {
     }
 
     fn expression(&mut self, expr: &Expr) {
-        visit(expr, &mut |e| match e {
+        each(expr, &mut |e| match e {
             Expr::Path(path) | Expr::Has(path) => self.kept(path),
             Expr::Signal(s, query) => self.add(cell_of(*s, *query)),
             _ => {}
@@ -450,44 +451,6 @@ pub fn cell_of(s: usize, query: SignalQuery) -> Cell {
         SignalQuery::Distinct(_) => Cell::Distinct(s),
         SignalQuery::Total | SignalQuery::Seen | SignalQuery::Silent(_) => Cell::Basic(s),
         SignalQuery::Streak { other, window } => Cell::Streak { signal: s, other, window },
-    }
-}
-
-/// Calls `f` on every node of an expression.
-pub fn visit(expr: &Expr, f: &mut dyn FnMut(&Expr)) {
-    f(expr);
-    match expr {
-        Expr::Duration(a)
-        | Expr::Not(a)
-        | Expr::Negate(a)
-        | Expr::Matches(a, _)
-        | Expr::Convert(_, a)
-        | Expr::TimeSince(a)
-        | Expr::TimeUntil(a) => visit(a, f),
-        Expr::Index(a, b)
-        | Expr::Compare(_, a, b)
-        | Expr::Arith(_, a, b)
-        | Expr::In(a, b)
-        | Expr::TextTest(_, a, b)
-        | Expr::MatchesDynamic(a, b) => {
-            visit(a, f);
-            visit(b, f);
-        }
-        Expr::If(a, b, c) => [a, b, c].into_iter().for_each(|e| visit(e, f)),
-        Expr::List(all) | Expr::And(all) | Expr::Or(all) => all.iter().for_each(|e| visit(e, f)),
-        Expr::Null
-        | Expr::Bool(_)
-        | Expr::Number(_)
-        | Expr::Text(_)
-        | Expr::Path(_)
-        | Expr::Has(_)
-        | Expr::Signal(..)
-        | Expr::Score(_)
-        | Expr::Segment(_)
-        | Expr::ProfileAge
-        | Expr::EmailDomain
-        | Expr::EmailIsPersonal
-        | Expr::AccountId => {}
     }
 }
 

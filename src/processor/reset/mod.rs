@@ -7,16 +7,14 @@ mod rebuild;
 mod said;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::restore::Sources;
 use super::stage::Editions;
-use super::survey::Survey;
+use super::survey::{Holder, Survey};
 use super::{Config, Fault};
-use crate::engine::Millis;
 use place::{Look, Place};
 
 /// Where to.
@@ -75,7 +73,7 @@ pub fn reset(config: Config, editions: Arc<Editions>, request: &Request) -> Resu
     for place in places {
         let rebuilt = rebuild::rebuild(&survey, &sources, &place)?;
         let mut element = positions.add_partition(&survey.config.raw_topic, place.partition);
-        element.set_offset(Offset::Offset(rebuilt.position.next)).map_err(super::survey::kafka)?;
+        element.set_offset(Offset::Offset(rebuilt.position.next)).map_err(Fault::from)?;
         element.set_metadata(rebuilt.position.encode());
         let (partition, was, next) = (place.partition, place.was, rebuilt.position.next);
         done.push(Done { partition, was, next, how: [place.how, rebuilt.how].concat() });
@@ -89,8 +87,7 @@ pub fn reset(config: Config, editions: Arc<Editions>, request: &Request) -> Resu
 }
 
 fn refuse_if_in_use(survey: &Survey) -> Result<(), Failed> {
-    let live: Vec<String> =
-        survey.holders()?.iter().map(|holder| format!("{} on {}", holder.name, holder.host)).collect();
+    let live: Vec<String> = survey.holders()?.iter().map(Holder::to_string).collect();
     if live.is_empty() {
         return Ok(());
     }
@@ -147,9 +144,4 @@ fn places(survey: &Survey, request: &Request) -> Result<Vec<Place>, Failed> {
         ));
     }
     if wrong.is_empty() { Ok(places) } else { Err(Failed::Refused(wrong)) }
-}
-
-fn wall() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -9,20 +9,18 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::place::Place;
-use super::wall;
 use crate::engine::{Input, Mark, Progress, Record};
-use crate::processor::Fault;
 use crate::processor::marks::{self, MarksError, Noted};
 use crate::processor::position::Position;
 use crate::processor::restore::{Sources, edition_of};
 use crate::processor::snapshots::{self, playbook_file};
-use crate::processor::stage::Stage;
-use crate::processor::survey::{Survey, kafka};
+use crate::processor::stage::{Stage, cut_whole};
+use crate::processor::survey::Survey;
+use crate::processor::{Clock as _, Fault, SystemClock};
 use crate::storage::Header;
 
 /// How long the log may give nothing at all before its end.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-const BLOCK_PROFILES: usize = 1_000;
 
 pub struct Rebuilt {
     pub position: Position,
@@ -106,10 +104,10 @@ fn replay(
     marks: &[Noted],
     at: &mut Position,
 ) -> Result<u64, Fault> {
-    let consumer: BaseConsumer = survey.config.consumer(None).create().map_err(kafka)?;
+    let consumer: BaseConsumer = survey.config.consumer(None).create()?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&survey.config.raw_topic, place.partition, Offset::Offset(from)).map_err(kafka)?;
-    consumer.assign(&list).map_err(kafka)?;
+    list.add_partition_offset(&survey.config.raw_topic, place.partition, Offset::Offset(from))?;
+    consumer.assign(&list)?;
     let (mut actions, mut records, mut heard) = (Vec::new(), 0, Instant::now());
     let mut marks = marks.iter().filter(|noted| was_before(noted, place)).peekable();
     loop {
@@ -134,7 +132,7 @@ fn replay(
                 return Err(Fault::Kafka(format!("partition {}: the log changed while it was read", place.partition)));
             }
             Some(Err(_)) | None if heard.elapsed() < SILENCE_MAX => {}
-            Some(Err(error)) => return Err(kafka(error)),
+            Some(Err(error)) => return Err(error.into()),
             None => return Err(Fault::Kafka(format!("partition {} gives no records", place.partition))),
         }
     }
@@ -166,20 +164,11 @@ fn keep(
     mut at: Position,
     how: &mut Vec<String>,
 ) -> Result<Rebuilt, Fault> {
-    let mut blocks = Vec::new();
-    stage.begin_cut(true);
-    loop {
-        let mut block = Vec::new();
-        let complete = stage.cut(BLOCK_PROFILES, &mut block);
-        blocks.push(block);
-        if complete {
-            break;
-        }
-    }
+    let blocks: Vec<_> = cut_whole(stage).collect();
     let last_commit = place.ours.as_ref().map_or(at.wall, |ours| ours.wall);
     at.snapshots = Vec::new();
     // A snapshot's own time tells it from those of another life of these offsets.
-    at.wall = wall();
+    at.wall = SystemClock::default().wall();
     let header = Header {
         partition: place.partition,
         offset: at.next,

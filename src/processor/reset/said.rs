@@ -13,7 +13,7 @@ use super::place::Look;
 use super::{Request, To};
 use crate::engine::Millis;
 use crate::processor::Fault;
-use crate::processor::survey::{Survey, kafka};
+use crate::processor::survey::Survey;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -27,9 +27,9 @@ pub fn said(survey: &Survey, request: &Request, looks: &[Look]) -> Result<BTreeM
     let Some(since) = unknown.map(cut).min().filter(|_| request.to == To::Snapshot && !request.emit) else {
         return Ok(BTreeMap::new());
     };
-    let consumer: BaseConsumer = survey.config.consumer(None).create().map_err(kafka)?;
+    let consumer: BaseConsumer = survey.config.consumer(None).create()?;
     let from = starts(&consumer, &[&survey.config.outgoing_topic, &survey.config.dead_topic()], since - MARGIN)?;
-    consumer.assign(&from).map_err(kafka)?;
+    consumer.assign(&from)?;
     let (mut open, mut heard, mut said) = (from.count(), Instant::now(), BTreeMap::new());
     while open > 0 {
         match consumer.poll(Duration::from_millis(100)) {
@@ -44,7 +44,7 @@ pub fn said(survey: &Survey, request: &Request, looks: &[Look]) -> Result<BTreeM
             }
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(_)) | None if heard.elapsed() < SILENCE_MAX => {}
-            Some(Err(error)) => return Err(kafka(error)),
+            Some(Err(error)) => return Err(error.into()),
             None => return Err(Fault::Kafka("the outgoing topics give no end".to_owned())),
         }
     }
@@ -55,12 +55,12 @@ pub fn said(survey: &Survey, request: &Request, looks: &[Look]) -> Result<BTreeM
 fn starts(consumer: &BaseConsumer, topics: &[&str], since: Millis) -> Result<TopicPartitionList, Fault> {
     let mut asked = TopicPartitionList::new();
     for topic in topics {
-        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(kafka)?;
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
         for partition in metadata.topics().iter().flat_map(|found| found.partitions()) {
-            asked.add_partition_offset(topic, partition.id(), Offset::Offset(since.max(0))).map_err(kafka)?;
+            asked.add_partition_offset(topic, partition.id(), Offset::Offset(since.max(0)))?;
         }
     }
-    consumer.offsets_for_times(asked, TIMEOUT).map_err(kafka)
+    Ok(consumer.offsets_for_times(asked, TIMEOUT)?)
 }
 
 /// `topic/partition/offset`, of this topic.
