@@ -82,7 +82,7 @@ fn paths() -> Vec<Path> {
 
 /// Events as a browser sends them: half pages, most others tracks, some identifies, screens and groups.
 fn browser_events(count: u64) -> Vec<String> {
-    let mut number = events::numbers();
+    let mut number = events::numbers(0);
     let time = |n: u64| 1_772_323_200_000 + (n * 1_297) as i64;
     (0..count).map(|n| events::event(n, time(n), number() & 0xf_ffff_ffff_ffff, &mut number)).collect()
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kairos::engine::playbook::{self, program::Program};
-use kairos::engine::{Engine, Input, Options, Partitioner, Record};
+use kairos::engine::{Engine, Input, Options, Record};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -50,7 +50,7 @@ fn main() {
     let mut engine = engine();
     let before = LIVE.load(Ordering::Relaxed);
     let (mut stepped, mut parsed, mut bytes) = (Duration::ZERO, Duration::ZERO, 0);
-    let mut number = events::numbers();
+    let mut number = events::numbers(0);
     let mut actions = Vec::new();
     let mut messages = 0;
     for first in (0..count).step_by(CHUNK as usize) {
@@ -92,13 +92,5 @@ fn main() {
 fn engine() -> Engine {
     let text = include_str!("../playbooks/b2b-saas.toml");
     let playbook = playbook::read(text, "b2b-saas.toml").playbook.expect("the shipped playbook is good");
-    let options = Options {
-        partition: 0,
-        partitions: 1,
-        partitioner: Partitioner::Murmur2,
-        unwrap: Vec::new(),
-        placeholders: Vec::new(),
-        dedupe_window: 86_400_000,
-    };
-    Engine::new(Arc::new(Program::compile(playbook)), options)
+    Engine::new(Arc::new(Program::compile(playbook)), Options::default())
 }

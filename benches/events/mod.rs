@@ -1,7 +1,6 @@
 //! Events for the benches, and the typed parse they are compared with.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::hint::black_box;
 
 use serde::Deserialize;
@@ -53,9 +52,9 @@ const PATHS: [&str; 6] =
 const NAMES: [&str; 6] =
     ["Feature Used", "Report Viewed", "Button Clicked", "order_completed", "Invite Sent", "Signed Up"];
 
-/// Numbers that look random and are always the same.
-pub fn numbers() -> impl FnMut() -> u64 {
-    let mut numbers = (0..).map(|n: u64| {
+/// Numbers that look random and are always the same, from those of the `n`th event on, which takes three.
+pub fn numbers(n: u64) -> impl FnMut() -> u64 {
+    let mut numbers = (n * 3..).map(|n: u64| {
         (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 8
     });
     move || numbers.next().expect("there is no last one")
@@ -112,13 +111,12 @@ pub fn event(n: u64, time: i64, user: u64, number: &mut impl FnMut() -> u64) -> 
             ),
         ),
     };
-    let mut out = String::new();
-    write!(
-        out,
-        r#"{{"anonymousId":"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}","channel":"client","context":{{"ip":"{}.{}.{}.{}","library":{{"name":"analytics.js","version":"2.11.1"}},"locale":"en-US","page":{{"path":"{path}","referrer":"https://app.example.com/dashboard","search":"","title":"Example - Acme Analytics","url":"https://app.example.com{path}"}},"screen":{{"width":1440,"height":900}},"userAgent":"{AGENT}"}},{kind},"integrations":{{}},"messageId":"ajs-next-{a:016x}{b:016x}","originalTimestamp":"{time}",{body},"receivedAt":"{time}","sentAt":"{time}","timestamp":"{time}","userId":"{:013x}","version":2}}"#,
-        user & 0xffff_ffff, user >> 16 & 0xffff, user & 0xfff, user >> 40 & 0xfff, user & 0xffff_ffff_ffff,
-        a % 200 + 11, b % 256, c % 256, a % 254 + 1, user
+    message(&kind, &body, &format!("ajs-next-{a:016x}{b:016x}"), &format!("{user:013x}"), path, &time)
+}
+
+/// What a browser puts around a call.
+pub fn message(kind: &str, body: &str, message_id: &str, user_id: &str, path: &str, time: &str) -> String {
+    format!(
+        r#"{{"anonymousId":"3f2504e0-4f89-41d3-9a0c-{user_id:0>12}","channel":"client","context":{{"ip":"203.0.113.7","library":{{"name":"analytics.js","version":"2.11.1"}},"locale":"en-US","page":{{"path":"{path}","referrer":"https://app.example.com/dashboard","search":"","title":"Example - Acme Analytics","url":"https://app.example.com{path}"}},"screen":{{"width":1440,"height":900}},"userAgent":"{AGENT}"}},{kind},"integrations":{{}},"messageId":"{message_id}","originalTimestamp":"{time}",{body},"receivedAt":"{time}","sentAt":"{time}","timestamp":"{time}","userId":"{user_id}","version":2}}"#
     )
-    .expect("a string takes all");
-    out
 }

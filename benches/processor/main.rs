@@ -7,6 +7,8 @@
 //! a record is sent to when a `read_committed` reader has what it caused, at 2,000 events/s. Restore: a million users from
 //! their snapshots. Only ratios within one run mean anything: broker, readers and writers share the machine.
 
+#[path = "../events/mod.rs"]
+mod browser;
 mod events;
 mod floor;
 mod latency;
