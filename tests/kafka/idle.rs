@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::broker::{Broker, shared};
 use crate::support::kairos::Site;
 use crate::support::now;
-use crate::support::topics::{self, Record, Stored};
+use crate::support::topics::{self, Record};
 
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -41,11 +41,9 @@ fn before_a_minute(time: i64) -> i64 {
     time - time.rem_euclid(60_000) + 60_000 - 12_000
 }
 
-fn fired(messages: &[Stored]) -> Vec<(String, String)> {
-    let parse = |stored: &Stored| serde_json::from_slice::<Value>(stored.value.as_deref().unwrap_or_default()).ok();
-    let tracks = messages.iter().filter_map(parse).filter(|message| message["type"] == "track");
+fn fired(site: &Site) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    tracks.map(|message| (text(&message["userId"]), text(&message["timestamp"]))).collect()
+    site.tracks().iter().map(|message| (text(&message["userId"]), text(&message["timestamp"]))).collect()
 }
 
 #[test]
@@ -56,16 +54,16 @@ fn what_falls_due_in_silence_fires_once() {
     topics::produce(shared(), &site.raw, &[page("ann", time), page("bob", time + 500)]);
     let first = site.start("one");
     let started = Instant::now();
-    topics::wait_for("both to go quiet", || fired(&topics::committed(shared(), &site.outgoing)).len() == 2);
+    topics::wait_for("both to go quiet", || fired(&site).len() == 2);
     assert!(started.elapsed() > GRACE, "it fired before the partition could be called idle");
     let minute = jiff::Timestamp::from_millisecond(time + 12_000).expect("a time of our days");
     let minute = minute.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
     let expected = [("ann".to_owned(), minute.clone()), ("bob".to_owned(), minute)];
-    assert_eq!(fired(&topics::committed(shared(), &site.outgoing)), expected);
+    assert_eq!(fired(&site), expected);
     first.kill();
     let second = site.start("one");
     thread::sleep(GRACE * 3);
-    assert_eq!(fired(&topics::committed(shared(), &site.outgoing)), expected, "a restart says it again");
+    assert_eq!(fired(&site), expected, "a restart says it again");
     // A record whose time lies under the idle clock, and then the same after a restart from nothing but marks.
     topics::produce(shared(), &site.raw, &[page("ann", time + 1_000)]);
     topics::wait_for("the record", || site.is_done());
@@ -76,7 +74,7 @@ fn what_falls_due_in_silence_fires_once() {
     let third = site.start("one");
     topics::produce(shared(), &site.raw, &[page("cid", time + 70_000)]);
     topics::wait_for("the last record", || site.is_done());
-    assert_eq!(fired(&topics::committed(shared(), &site.outgoing)), expected, "a replay says it again");
+    assert_eq!(fired(&site), expected, "a replay says it again");
     third.stop();
 }
 
@@ -95,6 +93,6 @@ fn a_broker_that_is_away_is_no_silence() {
     // The event that was on its way while the broker was away: she was not quiet.
     topics::produce(&broker.bootstrap(), &site.raw, &[page("ann", time + 11_000)]);
     site.wait_until_done(&mut [&mut instance]);
-    assert_eq!(fired(&topics::committed(&broker.bootstrap(), &site.outgoing)), [], "nobody was silent");
+    assert_eq!(fired(&site), [], "nobody was silent");
     instance.stop();
 }

@@ -27,11 +27,9 @@ fn visit(site: &Site, stem: &str) {
 
 /// User and moment of all that fired, in the order of users.
 fn fired(site: &Site) -> Vec<(String, String)> {
-    let messages = topics::committed(shared(), &site.outgoing);
-    let messages = messages.iter().filter_map(|stored| serde_json::from_str::<Value>(&stored.text()).ok());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let tracks = messages.filter(|message| message["type"] == "track");
-    let mut fired: Vec<_> = tracks.map(|message| (text(&message["userId"]), text(&message["event"]))).collect();
+    let mut fired: Vec<_> =
+        site.tracks().iter().map(|message| (text(&message["userId"]), text(&message["event"]))).collect();
     fired.sort();
     fired
 }

@@ -131,6 +131,13 @@ impl Site {
         })
     }
 
+    /// The `track` messages that are committed on the outgoing topic.
+    pub fn tracks(&self) -> Vec<serde_json::Value> {
+        let messages = topics::committed(&self.bootstrap, &self.outgoing);
+        let messages = messages.iter().filter_map(|stored| serde_json::from_str(&stored.text()).ok());
+        messages.filter(|message: &serde_json::Value| message["type"] == "track").collect()
+    }
+
     /// Sum of the committed offsets.
     pub fn progress(&self) -> i64 {
         let positions = topics::positions(&self.bootstrap, &self.group, &self.raw);
