@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::equivalence::{Feeder, assert_as_faultless, playbook, records};
+use crate::equivalence::{Feeder, assert_as_faultless, assert_as_faultless_over_its_input, playbook, records};
 use crate::input::PARTITIONS;
 use crate::support::broker::{Broker, shared};
 use crate::support::kairos::{Instance, SESSION_TIMEOUT, Site};
@@ -158,7 +158,7 @@ fn the_broker_restarts_under_it() {
     assert!(restarts >= 3, "only {restarts} restarts while events arrived");
     feeder.wait();
     one.finish();
-    assert_as_faultless(&site);
+    assert_as_faultless_over_its_input(&site);
 }
 
 #[test]
