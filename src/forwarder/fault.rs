@@ -37,7 +37,8 @@ pub fn judge(error: KafkaError) -> Result<(), Error> {
             | RDKafkaErrorCode::UnknownTopicOrPartition,
         ) => Err(Error::Kafka(error)),
         _ => {
-            tracing::warn!(%error, "reading");
+            // Told once already, by the client's own word.
+            tracing::debug!(%error, "reading");
             Ok(())
         }
     }

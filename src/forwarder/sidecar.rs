@@ -219,10 +219,13 @@ impl Sidecar {
     }
 
     fn handle_commit(&mut self, result: Result<(), KafkaError>) {
-        if let Err(error) = result {
-            tracing::debug!(%error, "commit failed; it is repeated");
-            self.metrics.commits_failed.inc();
-            self.core.handle_commit_failed();
+        match result {
+            Ok(()) => self.core.handle_committed(),
+            Err(error) => {
+                tracing::debug!(%error, "commit failed; it is repeated");
+                self.metrics.commits_failed.inc();
+                self.core.handle_commit_failed();
+            }
         }
     }
 
@@ -295,6 +298,8 @@ impl Sidecar {
         let commits = self.core.take_commits();
         if !commits.is_empty() {
             kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Async)?;
+            // Nobody hears what became of it: for what stays ours it is repeated.
+            self.core.handle_commit_failed();
         }
         self.give_up(&leaving.partitions)
     }
@@ -315,7 +320,11 @@ impl Sidecar {
         let commits = self.core.take_commits();
         if !commits.is_empty() {
             let (consumer, topic) = (self.consumer.clone(), self.config.topic.clone());
-            self.committing.spawn_blocking(move || kafka::commit(&consumer, &topic, &commits, CommitMode::Sync));
+            self.committing.spawn_blocking(move || {
+                let done = kafka::commit(&consumer, &topic, &commits, CommitMode::Sync);
+                // A broker that is away is not asked again at once.
+                done.inspect_err(|_| std::thread::sleep(TICK))
+            });
         }
     }
 

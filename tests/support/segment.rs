@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::ports;
@@ -41,10 +41,12 @@ pub struct Item {
 #[derive(Default)]
 struct Book {
     items: Vec<Item>,
+    seen: BTreeSet<String>,
     requests: usize,
     items_most: usize,
     bytes_most: usize,
     connections: Vec<TcpStream>,
+    threads: Vec<JoinHandle<()>>,
     dead: bool,
 }
 
@@ -69,14 +71,16 @@ impl Segment {
         format!("http://127.0.0.1:{}/v1/batch", self.port)
     }
 
-    /// Cuts every connection and refuses new ones.
+    /// Cuts every connection and refuses new ones. Once it is back, nobody listens and nothing arrives any more.
     pub fn kill(&self) {
         let mut book = self.book();
         book.dead = true;
         book.connections.drain(..).for_each(|connection| drop(connection.shutdown(Shutdown::Both)));
+        let threads = std::mem::take(&mut book.threads);
         drop(book);
         // Wakes the listener, which then closes.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
+        threads.into_iter().for_each(|thread| thread.join().expect("an endpoint's thread does not panic"));
     }
 
     pub fn resume(&self) {
@@ -94,18 +98,18 @@ impl Segment {
             thread::yield_now();
         };
         let segment = self.clone();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 let mut book = segment.book();
                 if book.dead {
                     return;
                 }
                 book.connections.push(connection.try_clone().expect("a socket can be cloned"));
-                drop(book);
                 let segment = segment.clone();
-                thread::spawn(move || segment.serve(connection));
+                book.threads.push(thread::spawn(move || segment.serve(connection)));
             }
         });
+        self.book().threads.push(thread);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -120,8 +124,9 @@ impl Segment {
         self.book().requests
     }
 
-    pub fn distinct(&self) -> BTreeSet<String> {
-        self.book().items.iter().map(|item| item.id.clone()).collect()
+    /// How many arrived, by `messageId`.
+    pub fn distinct_count(&self) -> usize {
+        self.book().seen.len()
     }
 
     /// Most items and most bytes of a request.
@@ -143,8 +148,8 @@ impl Segment {
 
     pub fn wait_for_distinct(&self, count: usize, limit: Duration) {
         let started = Instant::now();
-        while self.distinct().len() < count {
-            assert!(started.elapsed() < limit, "{} of {count} arrived within {limit:?}", self.distinct().len());
+        while self.distinct_count() < count {
+            assert!(started.elapsed() < limit, "{} of {count} arrived within {limit:?}", self.distinct_count());
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -176,7 +181,9 @@ impl Segment {
         };
         let arrives = matches!(fault, Fault::None | Fault::CutAfter | Fault::Half | Fault::Slow(_));
         if arrives && items.len() <= 2_500 && body.len() < 500_000 {
-            self.book().items.extend(items);
+            let mut book = self.book();
+            book.seen.extend(ids);
+            book.items.extend(items);
         }
         let ok = answer_text(200, &[("content-type", "application/json".to_owned())], r#"{"success":true}"#);
         match fault {

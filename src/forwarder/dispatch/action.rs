@@ -19,6 +19,8 @@ pub struct Limits {
     /// Above either, no more is read.
     pub held_bytes_max: usize,
     pub held_max: usize,
+    /// Settled without a confirmed commit; at this many no more is sent. All of them come again after a kill.
+    pub unconfirmed_max: usize,
     /// Without anything settled for so long while something waits, this instance is not ready.
     pub stalled_after: Duration,
 }

@@ -192,6 +192,11 @@ impl Dispatch {
         self.stopping = true;
     }
 
+    /// All that [`take_commits`](Self::take_commits) gave is committed.
+    pub fn handle_committed(&mut self) {
+        self.partitions.values_mut().for_each(|partition| partition.offsets.committed());
+    }
+
     pub fn handle_commit_failed(&mut self) {
         self.partitions.values_mut().for_each(|partition| partition.offsets.commit_failed());
     }
@@ -207,7 +212,7 @@ impl Dispatch {
         if !self.actions.is_empty() {
             return Some(now);
         }
-        if self.stopping || self.halted.is_some() {
+        if !self.may_send() {
             return None;
         }
         let lane = self.lanes.iter().filter_map(|lane| match self.due(lane, now) {
@@ -261,7 +266,7 @@ impl Dispatch {
     // ---- inside
 
     fn depart(&mut self, now: Instant) -> Option<Action> {
-        if self.stopping || self.halted.is_some() || !self.breaker.may_send(now) {
+        if !self.may_send() || !self.breaker.may_send(now) {
             return None;
         }
         let count = self.lanes.len();
@@ -282,6 +287,12 @@ impl Dispatch {
         self.tally.requests += 1;
         let body = Body::of(self.lanes[id].depart(items));
         Some(Action::Send { lane: id, items, body })
+    }
+
+    /// Not by the time: what forbids it ends with an event.
+    fn may_send(&self) -> bool {
+        let unconfirmed: usize = self.partitions.values().map(|partition| partition.offsets.unconfirmed()).sum();
+        !self.stopping && self.halted.is_none() && unconfirmed < self.limits.unconfirmed_max
     }
 
     fn due(&self, lane: &Lane, now: Instant) -> Due {

@@ -22,8 +22,10 @@ pub struct Offsets {
     open: VecDeque<Open>,
     /// The next offset to consume: everything before it is settled.
     next: Option<i64>,
-    /// Whether anything was settled since the last commit was given out.
-    moved: bool,
+    /// Settled since the last commit was given out.
+    fresh: usize,
+    /// Settled, in a commit that was given out and not yet confirmed.
+    given: usize,
     /// Offsets that an earlier owner settled ahead of its committed one.
     ahead: BTreeSet<i64>,
 }
@@ -32,8 +34,8 @@ pub struct Offsets {
 const TAG: &str = "kf1";
 /// Kafka takes 4,096 bytes of metadata by default. What doesn't fit is only sent again.
 const METADATA_BYTES_MAX: usize = 2_000;
-/// The longest run that is believed: a log doesn't hold more open records than we hold.
-const RUN_MAX: i64 = 1_000_000;
+/// More than so many settled ahead are not believed: we never hold so many records.
+const AHEAD_MAX: i64 = 1_000_000;
 
 /// What to commit for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Offsets {
     /// `metadata`: of the commit that is begun from, at offset `next`.
     pub fn new(stay: u64, next: i64, metadata: &str) -> Self {
         let ahead = parse_ahead(next, metadata).unwrap_or_default();
-        Self { stay, first: 0, open: VecDeque::new(), next: None, moved: false, ahead }
+        Self { stay, first: 0, open: VecDeque::new(), next: None, fresh: 0, given: 0, ahead }
     }
 
     /// Settled by an earlier owner; asked once for each record.
@@ -76,7 +78,7 @@ impl Offsets {
     pub fn settle(&mut self, place: Place) -> usize {
         let at = place.number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         let Some(open) = at.and_then(|at| self.open.get_mut(at)) else { return 0 };
-        self.moved |= !open.settled;
+        self.fresh += usize::from(!open.settled);
         open.settled = true;
         let mut grown = 0;
         while let Some(open) = self.open.pop_front_if(|open| open.settled) {
@@ -97,32 +99,48 @@ impl Offsets {
 
     /// What to commit, if anything was settled since the last time this was asked.
     pub fn take_commit(&mut self, partition: i32) -> Option<Commit> {
-        if !std::mem::take(&mut self.moved) {
+        if self.fresh == 0 {
             return None;
         }
+        self.given += std::mem::take(&mut self.fresh);
         let next = self.next.or_else(|| self.open.front().map(|open| open.offset))?;
         Some(Commit { partition, next, metadata: self.metadata(next) })
     }
 
-    /// The last commit did not arrive: it is due again.
+    /// What was given out is committed.
+    pub fn committed(&mut self) {
+        self.given = 0;
+    }
+
+    /// What was given out did not arrive: it is due again.
     pub fn commit_failed(&mut self) {
-        self.moved = self.next.is_some() || self.open.iter().any(|open| open.settled);
+        self.fresh += std::mem::take(&mut self.given);
+    }
+
+    /// What comes again if this instance is killed now, beside what is under way.
+    pub fn unconfirmed(&self) -> usize {
+        self.fresh + self.given
     }
 
     /// `kf1 3+2,1+7`: after `next`, three offsets on, a run of two; one further on, a run of seven. Holes in the log
     /// belong to the run they lie in.
     fn metadata(&self, next: i64) -> String {
         let mut text = TAG.to_owned();
-        let (mut at, mut open) = (next, self.open.iter().peekable());
-        while let Some(first) = open.next() {
-            if !first.settled {
+        let read = self.open.back().map_or(next, |last| last.offset + 1);
+        let open = self.open.iter().map(|open| (open.offset, open.settled));
+        // What an earlier owner settled and we have not read yet is to be known to a later one too.
+        let unread = self.ahead.range(read..).map(|offset| (*offset, true));
+        let (mut at, mut all) = (next, open.chain(unread).peekable());
+        while let Some((start, settled)) = all.next() {
+            if !settled {
                 continue;
             }
-            let mut end = first.offset + 1;
-            while let Some(more) = open.next_if(|open| open.settled) {
-                end = more.offset + 1;
+            let mut end = start + 1;
+            // An unread one that doesn't follow begins a run of its own: what lies between is not settled.
+            while let Some((more, _)) = all.next_if(|(more, settled)| *settled && (*more < read || *more == end)) {
+                end = more + 1;
             }
-            let run = format!("{}{}+{}", if at == next { ' ' } else { ',' }, first.offset - at, end - first.offset);
+            let run = format!("{}{}+{}", if at == next { ' ' } else { ',' }, start - at, end - start);
             if text.len() + run.len() > METADATA_BYTES_MAX {
                 break;
             }
@@ -139,7 +157,8 @@ fn parse_ahead(next: i64, metadata: &str) -> Option<BTreeSet<i64>> {
     for run in runs.split(',') {
         let (gap, length) = run.split_once('+')?;
         let (gap, length): (i64, i64) = (gap.parse().ok()?, length.parse().ok()?);
-        let start = at.checked_add(gap).filter(|_| gap >= 0 && (1..RUN_MAX).contains(&length))?;
+        let start =
+            at.checked_add(gap).filter(|_| gap >= 0 && (1..AHEAD_MAX - ahead.len() as i64).contains(&length))?;
         at = start.checked_add(length)?;
         ahead.extend(start..at);
     }
@@ -197,6 +216,10 @@ mod tests {
         assert_eq!(offsets.take_commit(0), None);
         offsets.commit_failed();
         assert_eq!(offsets.take_commit(0), commit);
+        assert_eq!(offsets.unconfirmed(), 1);
+        offsets.committed();
+        offsets.commit_failed();
+        assert_eq!((offsets.take_commit(0), offsets.unconfirmed()), (None, 0));
     }
 
     #[test]

@@ -13,6 +13,7 @@ fn limits() -> Limits {
         wait_max: Duration::from_secs(1),
         held_bytes_max: 1 << 20,
         held_max: 40,
+        unconfirmed_max: 20,
         stalled_after: Duration::from_secs(60),
     }
 }
@@ -40,7 +41,9 @@ fn record(partition: i32, offset: i64, user: &str) -> Record {
 }
 
 fn commits(dispatch: &mut Dispatch) -> Vec<(i32, i64)> {
-    dispatch.take_commits().into_iter().map(|commit| (commit.partition, commit.next)).collect()
+    let commits = dispatch.take_commits().into_iter().map(|commit| (commit.partition, commit.next)).collect();
+    dispatch.handle_committed();
+    commits
 }
 
 fn ids(body: Body) -> Vec<String> {
@@ -160,6 +163,23 @@ fn without_progress_it_is_not_ready() {
     assert_eq!(d.standing(now + 999 * SECOND).hindrance, None);
 }
 
+/// A broker that is away takes no commits: what is sent meanwhile would come again after a kill, or on losing the partition.
+#[test]
+fn sending_stops_while_too_much_is_not_committed() {
+    let (mut d, now) = (dispatch(), Instant::now());
+    (0..40).for_each(|offset| d.handle_record(record(0, offset, "u"), now));
+    let mut sent = 0;
+    while let Some((lane, ids)) = sends(&mut d, now).pop() {
+        sent += ids.len();
+        d.handle_answer(lane, Answer::Accepted, now);
+        d.take_commits();
+        d.handle_commit_failed();
+    }
+    assert_eq!((sent, d.poll_timeout(now)), (limits().unconfirmed_max, None));
+    assert_eq!(commits(&mut d), [(0, 20)]);
+    assert_eq!(sends(&mut d, now).pop().expect("it goes on").1[0], "0/20");
+}
+
 #[test]
 fn reading_stops_at_the_limit_and_goes_on_well_below_it() {
     let (mut d, now) = (dispatch(), Instant::now());
@@ -254,6 +274,7 @@ impl World {
             assert!((0..next).all(|offset| self.settled.contains(&offset)), "{next} commits what is not settled");
             self.committed = next;
         }
+        self.core.handle_committed();
     }
 
     fn answer(&mut self, lane: usize, kind: u8) {

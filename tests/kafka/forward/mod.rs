@@ -1,12 +1,14 @@
-//! The forwarder's binary between a real Kafka and an endpoint that refuses: what becomes of a bad message and of a
-//! bad key.
+//! The forwarder's binary between a real Kafka and an endpoint with faults. Here: what its tests share.
+
+mod faults;
+mod kills;
+mod refusals;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::support::broker::shared;
 use crate::support::leash::{Leash, Orders};
-use crate::support::segment::{Fault, Segment};
+use crate::support::segment::Segment;
 use crate::support::topics::{self, Record};
 use crate::support::{now, unique};
 
@@ -61,6 +63,16 @@ impl Setup {
         topics::produce(&self.bootstrap, &self.topic, &records);
     }
 
+    /// Until so many messages have arrived, each counted once.
+    fn wait_for_distinct(&self, segment: &Segment, count: usize) {
+        let started = Instant::now();
+        while segment.distinct_count() < count {
+            let there = segment.distinct_count();
+            assert!(started.elapsed() < LIMIT, "{there} of {count} arrived\n{}", self.log_text());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn committed(&self) -> i64 {
         let positions = topics::positions(&self.bootstrap, &format!("{}-group", self.topic), &self.topic);
         positions.into_iter().flatten().map(|(offset, _)| offset).sum()
@@ -89,64 +101,11 @@ fn message(n: u64, user: u64) -> Record {
 
 /// So many arrived, each user's first arrivals in order, no request over a limit; how many came twice.
 fn check(segment: &Segment, count: usize) -> usize {
-    assert_eq!(segment.distinct().len(), count);
+    assert_eq!(segment.distinct_count(), count);
     for (user, numbers) in segment.first_arrivals() {
         assert!(numbers.is_sorted(), "messages of {user} overtook each other: {numbers:?}");
     }
     let (items, bytes) = segment.most();
     assert!(items <= ITEMS && bytes < 500_000, "{items} items, {bytes} bytes");
     segment.items().len() - count
-}
-
-#[test]
-fn a_bad_message_is_a_dead_letter_and_the_others_arrive() {
-    let bad = |ids: &[String]| ids.iter().any(|id| id == "kairos-00000033");
-    let segment = Segment::start(
-        move |_, ids| {
-            if bad(ids) { Fault::Answer { status: 400, headers: vec![] } } else { Fault::None }
-        },
-    );
-    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
-    setup.produce(100, 4);
-    let huge = format!(r#"{{"type":"track","messageId":"huge","x":"{}"}}"#, "x".repeat(32_000));
-    let huge = Record { value: Some(huge.into_bytes()), ..message(100, 1) };
-    topics::produce(&setup.bootstrap, &setup.topic, &[huge]);
-    let sidecar = setup.start();
-    setup.wait_for_committed(101);
-    check(&segment, 99);
-    let letters = topics::committed(&setup.bootstrap, &format!("{}.dead", setup.topic));
-    let mut reasons: Vec<_> = letters.iter().map(|letter| letter.header("kairos-reason").expect("a reason")).collect();
-    reasons.sort();
-    assert_eq!(reasons, ["refused", "too_large"]);
-    let refused = letters.iter().find(|letter| letter.header("kairos-reason").as_deref() == Some("refused"));
-    let refused = refused.expect("it is there");
-    assert_eq!(refused.header("kairos-detail").as_deref(), Some(r#"400: {"success":false}"#));
-    assert_eq!(refused.header("kairos-source"), Some(format!("{}/1/8", setup.topic)));
-    assert!(refused.text().contains("kairos-00000033"));
-    sidecar.kill();
-}
-
-#[test]
-fn a_refused_key_stops_it_until_another_is_written() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    let refuse = Arc::new(AtomicBool::new(true));
-    let refused = refuse.clone();
-    let segment = Segment::start(move |_, _| {
-        if refused.load(Ordering::SeqCst) { Fault::Answer { status: 401, headers: vec![] } } else { Fault::None }
-    });
-    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
-    setup.produce(100, 4);
-    let sidecar = setup.start();
-    let started = Instant::now();
-    while !setup.log_text().contains("sending has stopped") {
-        assert!(started.elapsed() < LIMIT, "{}", setup.log_text());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(segment.items().is_empty() && segment.requests() <= LANES);
-    refuse.store(false, Ordering::SeqCst);
-    std::fs::write(setup.folder.path().join("key"), "another-key-of-tests\n").expect("the key is changed");
-    setup.wait_for_committed(100);
-    assert_eq!(check(&segment, 100), 0);
-    sidecar.kill();
 }

@@ -1,0 +1,42 @@
+//! Everything arrives, each user's messages in order, whatever the endpoint does.
+
+use std::time::Duration;
+
+use super::{ITEMS, Setup, check};
+use crate::support::broker::shared;
+use crate::support::segment::{Fault, Segment};
+
+fn fault_of(number: usize) -> Fault {
+    let answer = |status, headers| Fault::Answer { status, headers };
+    match number {
+        2 => answer(429, vec![("retry-after", "1".into())]),
+        4 => answer(429, vec![("retry-after", httpdate::fmt_http_date(std::time::SystemTime::now()))]),
+        6 => answer(500, vec![]),
+        8 => Fault::CutBefore,
+        10 => Fault::CutAfter,
+        12 => Fault::Half,
+        14 => Fault::Page,
+        16 => answer(408, vec![]),
+        18 => answer(460, vec![]),
+        20 => Fault::Slow(Duration::from_secs(3)),
+        22 => answer(503, vec![("retry-after", "1".into())]),
+        24 => answer(429, vec![("x-ratelimit-reset", "1".into())]),
+        _ => Fault::None,
+    }
+}
+
+/// All records wait before the sidecar starts, so that it reads in full turns: one that took a record more than it
+/// handled lost five of these.
+#[test]
+fn everything_arrives_whatever_the_endpoint_does() {
+    let segment = Segment::start(|number, _| fault_of(number));
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.produce(3_000, 40);
+    let sidecar = setup.start();
+    setup.wait_for_distinct(&segment, 3_000);
+    setup.wait_for_committed(3_000);
+    let doubles = check(&segment, 3_000);
+    assert!((1..=3 * ITEMS).contains(&doubles), "three requests arrived unheard: {doubles} came twice");
+    assert!(!setup.log_text().contains("a-key-of-tests"));
+    sidecar.kill();
+}
