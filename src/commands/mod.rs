@@ -6,6 +6,7 @@ pub mod check;
 pub mod config;
 pub mod demo;
 mod exit;
+pub mod explain;
 pub mod forward;
 pub mod health;
 pub mod init;
@@ -40,6 +41,8 @@ enum Command {
     Test(test::Args),
     /// Replay history through a playbook: which moments would have fired, when, for whom
     Backtest(Box<backtest::Args>),
+    /// Tell why a user has these scores and moments
+    Explain(explain::Args),
     /// Read settings and playbooks, and report every mistake at once
     Check(check::Args),
     /// Print the JSON Schema of playbooks, for editors
@@ -73,6 +76,7 @@ impl Cli {
         let result = match self.command {
             Command::Test(args) => test::run(args),
             Command::Backtest(args) => backtest::run(*args),
+            Command::Explain(args) => explain::run(args),
             Command::Check(args) => check::run(args),
             Command::Schema(args) => schema::run(args),
             Command::Run(args) => run::run(args),

@@ -39,7 +39,7 @@ pub enum Hold {
 
 /// What a moment did in its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Stayed,
     Fired,
     Ended,
@@ -336,7 +336,7 @@ fn decimals(hundredths: u32) -> Cow<'static, str> {
 }
 
 /// The payload at the first of the paths that holds a scalar.
-fn scalar<'a>(body: &'a Body, cells: &[u16]) -> Option<&'a [u8]> {
+pub(super) fn scalar<'a>(body: &'a Body, cells: &[u16]) -> Option<&'a [u8]> {
     cells
         .iter()
         .filter_map(|cell| body.get(*cell))
@@ -344,7 +344,7 @@ fn scalar<'a>(body: &'a Body, cells: &[u16]) -> Option<&'a [u8]> {
 }
 
 /// At most one step of a moment, and the first time at which it may take one.
-fn step(
+pub(super) fn step(
     i: usize,
     moment: &Moment,
     state: &mut MomentState,

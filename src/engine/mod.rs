@@ -7,6 +7,7 @@ mod counts;
 pub mod eval;
 pub mod evaluate;
 pub mod event;
+pub mod explain;
 mod look;
 mod merge;
 pub mod message;

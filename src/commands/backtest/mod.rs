@@ -23,7 +23,8 @@ use std::time::Instant;
 
 use crate::commands::{ConfigArg, Exit, print};
 use crate::engine::event::time;
-use crate::engine::{Millis, Options};
+use crate::engine::playbook::meant::Playbook;
+use crate::engine::{Engine, Millis, Options};
 use crate::processor::{Clock as _, SystemClock};
 use crate::settings::Settings;
 use block::Blocks;
@@ -123,6 +124,14 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let comparison = report.comparison.iter();
     let passed: Vec<String> = comparison.flat_map(|c| budgets.iter().filter_map(|budget| budget.passed(c))).collect();
     if passed.is_empty() { Ok(()) } else { Err(Exit::No(passed.join("\n"))) }
+}
+
+/// The engine as it stands after files of events, for those who look into it.
+pub fn settle(playbook: Playbook, options: Options, events: &[PathBuf], allow_jumps: bool) -> Result<Engine, Exit> {
+    let side = Side::new(playbook, options, None);
+    let mut replay = Replay::new(side, None, Rules::Lines { allow_jumps }, Outs::default());
+    run_files(&mut replay, events, processors())?;
+    Ok(replay.main.engine)
 }
 
 fn run_files(replay: &mut Replay, paths: &[PathBuf], threads: usize) -> Result<(), Exit> {

@@ -218,6 +218,11 @@ impl Program {
         }
     }
 
+    /// A part of a score's or a moment's condition, compiled by itself.
+    pub fn part(&self, expr: &Expr) -> Code {
+        Code::compile(expr, Scope::State(&self.ids))
+    }
+
     /// The number of a cell the playbook needs.
     pub fn id(&self, cell: &Cell) -> Option<CellId> {
         self.ids.get(cell).copied()

@@ -10,7 +10,8 @@ pub fn each(expr: &Expr, visit: &mut impl FnMut(&Expr)) {
     }
 }
 
-fn parts(expr: &Expr) -> Vec<&Expr> {
+/// What an expression is made of, from left to right.
+pub fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Null
         | Expr::Bool(_)

@@ -1,0 +1,67 @@
+//! `kairos explain`: why a user has these scores and moments, from a file of events, from snapshots or from a running
+//! processor. The engine explains; here it is found and shown.
+
+mod text;
+
+use std::path::PathBuf;
+
+use super::{ConfigArg, Exit, backtest, playbook, print};
+use crate::engine::explain::Found;
+use crate::engine::explain::said::Explanation;
+use crate::engine::{Engine, Options};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The user's id, or an anonymous id that is linked to one
+    user: String,
+    /// The playbook to apply to the events
+    #[arg(long, value_name = "FILE", requires = "events")]
+    playbook: Option<PathBuf>,
+    /// Go on where time jumps by more than 400 days
+    #[arg(long, requires = "events")]
+    allow_jumps: bool,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// As JSON, for programs
+    #[arg(long)]
+    json: bool,
+    /// Files of events: JSON lines, plain, gzip or zstd; - for standard input
+    #[arg(value_name = "EVENTS", requires = "playbook")]
+    events: Vec<PathBuf>,
+}
+
+pub fn run(args: Args) -> Result<(), Exit> {
+    let explanation = from_events(&args)?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&explanation).expect("only texts, numbers and lists");
+        return print(&(text + "\n"));
+    }
+    print(&text::page(&explanation))
+}
+
+fn from_events(args: &Args) -> Result<Explanation, Exit> {
+    let Some(path) = &args.playbook else {
+        return Err(Exit::Usage("name a playbook and files of events: --playbook FILE EVENTS…".into()));
+    };
+    let raw = args.config.load()?.raw;
+    let options = Options {
+        partitioner: raw.partitioner,
+        unwrap: raw.unwrap,
+        placeholders: raw.placeholders,
+        dedupe_window: raw.dedupe_window,
+        ..Options::default()
+    };
+    let engine = backtest::settle(playbook::load(path)?, options, &args.events, args.allow_jumps)?;
+    look_up(&engine, &args.user)?.ok_or_else(|| Exit::No(format!("no event is of a user {}", args.user)))
+}
+
+/// `None`: nobody knows the id here.
+fn look_up(engine: &Engine, user: &str) -> Result<Option<Explanation>, Exit> {
+    match engine.find_subject(user) {
+        Found::User(subject) => Ok(Some(subject.explain(false))),
+        Found::Anonymous => Err(Exit::No(format!(
+            "{user} is an anonymous id that no user has claimed: what it did is kept for whoever will, and not evaluated"
+        ))),
+        Found::Nobody => Ok(None),
+    }
+}
