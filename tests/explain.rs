@@ -245,7 +245,7 @@ proptest! {
         let whens: Vec<Flip> = said.moments.iter().map(|m| m.when.flips.expect("a condition flips or not")).collect();
         let (segment, falls) = (said.scores[0].segment.clone(), said.scores[0].falls.clone());
         let mut first = vec![Flip::Never; 2];
-        let mut flipped = vec![Flip::Never; 2];
+        let mut flipped = [Flip::Never; 2];
         let mut left = Flip::Never;
         let clock = engine.clock().expect("records have come");
         let mut minute = clock.div_euclid(MINUTE) * MINUTE;
@@ -264,9 +264,9 @@ proptest! {
             }
             if minute % (20 * MINUTE) == 0 || whens.contains(&Flip::At(Time(minute))) || minute < clock + 40 * MINUTE {
                 let now = subject(&engine, false);
-                for nth in 0..2 {
-                    if flipped[nth] == Flip::Never && now.moments[nth].when.value != said.moments[nth].when.value {
-                        flipped[nth] = Flip::At(Time(minute));
+                for (nth, flipped) in flipped.iter_mut().enumerate() {
+                    if *flipped == Flip::Never && now.moments[nth].when.value != said.moments[nth].when.value {
+                        *flipped = Flip::At(Time(minute));
                     }
                 }
                 if left == Flip::Never && now.scores[0].segment != segment {
