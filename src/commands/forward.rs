@@ -35,7 +35,10 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let config = config(&settings, write_key(&settings)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Exit::Fault(format!("no threads to run on: {e}")))?;
-    runtime.block_on(serve(config, &settings.admin))
+    let served = runtime.block_on(serve(config, &settings.admin));
+    // A thread that still waits for a broker which is away must not hold up the end.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(config: Config, admin: &settings::Admin) -> Result<(), Exit> {
@@ -71,7 +74,7 @@ impl From<Error> for Exit {
         match error {
             Error::Settings(_) | Error::NoTopic(_) => Self::Usage(text),
             Error::Fenced(_) => Self::Fenced(text),
-            Error::Kafka(_) | Error::Broken(_) => Self::Fault(text),
+            Error::Kafka(_) | Error::StopTimeout(_) | Error::Broken(_) => Self::Fault(text),
         }
     }
 }

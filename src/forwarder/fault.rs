@@ -19,6 +19,12 @@ pub enum Error {
     Fenced(KafkaError),
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    #[error(
+        "the broker did not take the last commit within forward.stop_timeout ({} ms): what it would have held is \
+         delivered again by the next instance",
+        .0.as_millis()
+    )]
+    StopTimeout(Duration),
     #[error("a task broke: {0}")]
     Broken(#[from] JoinError),
 }

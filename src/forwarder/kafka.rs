@@ -85,7 +85,7 @@ pub fn reader(config: &Config) -> ClientConfig {
     let mut client = client(config);
     client.set("group.id", &config.group);
     client.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
-    client.set("isolation.level", "read_committed").set("auto.offset.reset", "earliest");
+    client.set("isolation.level", "read_committed").set("auto.offset.reset", "error");
     // A small queue that is filled again quickly: what waits should wait in Kafka.
     client.set("queued.max.messages.kbytes", "8192").set("queued.min.messages", "5000");
     client.set("fetch.message.max.bytes", "1048576").set("fetch.max.bytes", "8388608");
@@ -135,6 +135,27 @@ pub fn starts<C: ConsumerContext>(
         Ok(Start { partition: element.partition(), next, metadata, expired })
     };
     committed.elements().iter().map(start).collect()
+}
+
+/// A partition that no longer has what was to be read next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    pub partition: i32,
+    pub position: i64,
+    /// Where the log begins now.
+    pub low: i64,
+}
+
+/// Those of the positions that lie outside of the log. Blocks.
+pub fn gaps(consumer: &Consumer, topic: &str, positions: &[(i32, i64)]) -> KafkaResult<Vec<Gap>> {
+    let mut gaps = Vec::new();
+    for &(partition, position) in positions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, LOOK_UP_TIMEOUT)?;
+        if !(low..=high).contains(&position) {
+            gaps.push(Gap { partition, position, low });
+        }
+    }
+    Ok(gaps)
 }
 
 pub fn positions(topic: &str, starts: &[Start]) -> KafkaResult<TopicPartitionList> {

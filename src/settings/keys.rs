@@ -96,7 +96,7 @@ pub const KEYS: &[Key] = &[
     key!("forward.instance", Kind::NameOrNone, "", "A stable name of this forwarder: with it a restart moves no partitions. Empty: none."),
     key!("forward.concurrency", Kind::Count { least: 1, most: 64 }, "4", "Requests at a time. A user's messages are always in one of them, so none overtakes another."),
     key!("forward.timeout", Kind::Duration { least: SECOND / 10, most: 5 * MINUTE }, "10s", "How long a request may take, to the last byte of the answer."),
-    key!("forward.stop_timeout", Kind::Duration { least: 0, most: MINUTE }, "15s", "How long requests under way are waited for when the forwarder stops or gives a partition away."),
+    key!("forward.stop_timeout", Kind::Duration { least: 0, most: MINUTE }, "15s", "Within this time the forwarder ends when it is stopped: four fifths for requests under way, the rest for their commit. As long it waits for them before it gives a partition away."),
     key!("forward.stalled_after", Kind::Duration { least: SECOND, most: DAY }, "5m", "Without any delivery for so long while something waits, `/readyz` says no."),
     key!("forward.ca_file", Kind::PathOrNone, "", "Certificates (PEM) to trust beside the system's."),
     key!("forward.gzip", Kind::Flag, "false", "Compress requests."),

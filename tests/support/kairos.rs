@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::leash::{Leash, Orders};
-use super::{ports, topics, unique};
+use super::{admin, ports, topics, unique};
 
 /// Short enough to wait for, and what any broker accepts.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
@@ -227,22 +227,12 @@ impl Instance {
 
     /// Status and body of `GET path` on the admin port; `None` while nobody listens.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.admin_port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: kairos\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+        admin::get(self.admin_port, path)
     }
 
     /// The value of a metric's first line that starts with `name` (with labels, if they matter).
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let (_, body) = self.get("/metrics")?;
-        let line = body.lines().find(|line| line.starts_with(name))?;
-        line.rsplit(' ').next()?.parse().ok()
+        admin::metric(self.admin_port, name)
     }
 }
 

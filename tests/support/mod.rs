@@ -14,6 +14,7 @@
 //! what to install: they are never skipped.
 #![allow(dead_code)] // each test binary uses a part of it
 
+pub mod admin;
 pub mod broker;
 pub mod kairos;
 pub mod leash;

@@ -5,6 +5,7 @@
 
 mod action;
 mod batch;
+mod commits;
 mod lane;
 mod offsets;
 mod pace;
@@ -192,15 +193,6 @@ impl Dispatch {
         self.stopping = true;
     }
 
-    /// All that [`take_commits`](Self::take_commits) gave is committed.
-    pub fn handle_committed(&mut self) {
-        self.partitions.values_mut().for_each(|partition| partition.offsets.committed());
-    }
-
-    pub fn handle_commit_failed(&mut self) {
-        self.partitions.values_mut().for_each(|partition| partition.offsets.commit_failed());
-    }
-
     // ---- what is to be done
 
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
@@ -224,12 +216,6 @@ impl Dispatch {
         let gate = if self.breaker.is_open() { self.breaker.opens_at()? } else { at };
         let rate = self.rate_wait.map_or(at, |(_, until)| until);
         Some(at.max(gate).max(rate))
-    }
-
-    /// For the partitions in which something was settled since this was last asked.
-    pub fn take_commits(&mut self) -> Vec<Commit> {
-        let moved = |(id, p): (&i32, &mut Partition)| p.offsets.take_commit(*id);
-        self.partitions.iter_mut().filter_map(moved).collect()
     }
 
     pub fn has_room(&self) -> bool {

@@ -20,7 +20,9 @@ pub struct Offsets {
     /// Number of the first open record.
     first: u64,
     open: VecDeque<Open>,
-    /// The next offset to consume: everything before it is settled.
+    /// The next offset to read.
+    position: i64,
+    /// The next offset to commit: everything before it is settled.
     next: Option<i64>,
     /// Settled since the last commit was given out.
     fresh: usize,
@@ -56,7 +58,7 @@ impl Offsets {
     /// `metadata`: of the commit that is begun from, at offset `next`.
     pub fn new(stay: u64, next: i64, metadata: &str) -> Self {
         let ahead = parse_ahead(next, metadata).unwrap_or_default();
-        Self { stay, first: 0, open: VecDeque::new(), next: None, fresh: 0, given: 0, ahead }
+        Self { stay, first: 0, open: VecDeque::new(), position: next, next: None, fresh: 0, given: 0, ahead }
     }
 
     /// Settled by an earlier owner; asked once for each record.
@@ -70,6 +72,7 @@ impl Offsets {
 
     pub fn read(&mut self, partition: i32, offset: i64, written_ms: i64) -> Place {
         let number = self.first + self.open.len() as u64;
+        self.position = offset + 1;
         self.open.push_back(Open { offset, written_ms, settled: false });
         Place { partition, stay: self.stay, number }
     }
@@ -87,6 +90,14 @@ impl Offsets {
             grown += 1;
         }
         grown
+    }
+
+    pub fn skip_to(&mut self, offset: i64) {
+        self.position = offset;
+    }
+
+    pub fn position(&self) -> i64 {
+        self.position
     }
 
     pub fn open(&self) -> usize {

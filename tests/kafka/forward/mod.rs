@@ -3,14 +3,17 @@
 mod faults;
 mod kills;
 mod refusals;
+mod retention;
+mod stop;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::support::admin;
 use crate::support::leash::{Leash, Orders};
 use crate::support::segment::Segment;
 use crate::support::topics::{self, Record};
-use crate::support::{now, unique};
+use crate::support::{now, ports, unique};
 
 const LANES: usize = 4;
 const ITEMS: usize = 50;
@@ -52,9 +55,32 @@ impl Setup {
     }
 
     fn start(&self) -> Leash {
-        let settings = self.folder.path().join("kairos.toml").display().to_string();
+        self.start_from("kairos.toml")
+    }
+
+    /// With an admin port, which only one at a time can have.
+    fn start_with_admin(&self) -> (Leash, Admin) {
+        let admin = Admin(ports::free());
+        let text = self.settings().replace("\"off\"", &format!("\"127.0.0.1:{}\"", admin.0));
+        std::fs::write(self.folder.path().join("with-admin.toml"), text).expect("settings are written");
+        (self.start_from("with-admin.toml"), admin)
+    }
+
+    fn start_from(&self, settings: &str) -> Leash {
+        let settings = self.folder.path().join(settings).display().to_string();
         let command = [env!("CARGO_BIN_EXE_kairos"), "forward", "--config", &settings].map(str::to_owned);
         Leash::start(&command, &self.log(), &Orders::default())
+    }
+
+    fn settings(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("kairos.toml")).expect("settings were written")
+    }
+
+    /// With another `timeout` of a request.
+    fn with_timeout(self, timeout: &str) -> Self {
+        let text = self.settings().replace("timeout = \"1s\"", &format!("timeout = \"{timeout}\""));
+        std::fs::write(self.folder.path().join("kairos.toml"), text).expect("settings are written");
+        self
     }
 
     /// Message `n` of user `n % users`.
@@ -84,6 +110,15 @@ impl Setup {
             assert!(started.elapsed() < LIMIT, "{} of {count} committed\n{}", self.committed(), self.log_text());
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// The admin port of a sidecar.
+struct Admin(u16);
+
+impl Admin {
+    fn metric(&self, name: &str) -> Option<f64> {
+        admin::metric(self.0, name)
     }
 }
 

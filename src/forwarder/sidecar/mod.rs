@@ -2,33 +2,40 @@
 //!
 //! Decides nothing about order, retries or limits. Every wait is in one place, the `select!` of [`Sidecar::deliver`].
 
+mod closing;
+mod partitions;
+
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{self, Duration};
 
-use super::client::{Client, Outcome};
-use super::config::Config;
-use super::dispatch::{Action, Dispatch, Letter, Note};
-use super::fault::{Error, check_topic, judge};
-use super::kafka::{self, Consumer, Event};
-use super::key::{Look, WriteKey};
-use super::letters::Letters;
-use super::metrics::Metrics;
-use super::record::Record;
+use crate::forwarder::client::{Client, Outcome};
+use crate::forwarder::config::Config;
+use crate::forwarder::dispatch::{Action, Dispatch, Letter, Note};
+use crate::forwarder::fault::{Error, check_topic, judge};
+use crate::forwarder::kafka::{self, Consumer, Event, Gap, Start};
+use crate::forwarder::key::{Look, WriteKey};
+use crate::forwarder::letters::Letters;
+use crate::forwarder::metrics::Metrics;
+use crate::forwarder::record::Record;
 
 const TICK: Duration = Duration::from_millis(200);
 /// Records taken at a turn, before answers and timers are looked at again.
 const TURN_RECORDS: usize = 500;
 
-/// Delivers until `stop` is ready; then waits for what is under way and commits what is settled.
+/// Delivers until `stop` is ready; then waits for what is under way and commits what is settled, for `stop_timeout` at
+/// most. A thread that waits for the broker may outlive that: the caller ends the process without it.
 pub async fn run(config: Config, metrics: Arc<Metrics>, stop: impl Future<Output = ()>) -> Result<(), Error> {
-    let mut sidecar = Sidecar::start(config, metrics).await?;
+    tokio::pin!(stop);
+    let mut sidecar = tokio::select! {
+        started = Sidecar::start(config, metrics) => started?,
+        () = &mut stop => return Ok(()),
+    };
     let delivered = sidecar.deliver(stop).await;
     sidecar.close().await?;
     delivered
@@ -46,6 +53,10 @@ struct Sidecar {
     burials: JoinSet<(Letter, Result<(), KafkaError>)>,
     /// Partitions that are ours once their positions are known.
     assigning: Option<TopicPartitionList>,
+    starts: JoinSet<Result<Vec<Start>, KafkaError>>,
+    /// The log no longer has what was to be read next.
+    out_of_range: bool,
+    gaps: JoinSet<Result<Vec<Gap>, KafkaError>>,
     leaving: Option<Leaving>,
     paused: bool,
     /// The commit that is under way, if any. Its answer is waited for on a thread of its own: a stream consumer never
@@ -87,6 +98,9 @@ impl Sidecar {
             requests: JoinSet::new(),
             burials: JoinSet::new(),
             assigning: None,
+            starts: JoinSet::new(),
+            out_of_range: false,
+            gaps: JoinSet::new(),
             leaving: None,
             paused: false,
             committing: JoinSet::new(),
@@ -96,21 +110,22 @@ impl Sidecar {
         })
     }
 
-    async fn deliver(&mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        tokio::pin!(stop);
+    async fn deliver(&mut self, mut stop: impl Future<Output = ()> + Unpin) -> Result<(), Error> {
         let mut tick = time::interval(TICK);
         loop {
             self.act()?;
             let wake = self.core.poll_timeout(Instant::now());
             tokio::select! {
                 () = &mut stop => return Ok(()),
-                Some(event) = self.events.recv() => self.handle_event(event).await?,
+                Some(event) = self.events.recv() => self.handle_event(event)?,
                 Some(done) = self.requests.join_next() => self.handle_outcome(done?),
                 Some(done) = self.burials.join_next() => self.handle_burial(done?)?,
                 Some(done) = self.committing.join_next() => self.handle_commit(done?),
+                Some(done) = self.starts.join_next() => self.handle_starts(done?)?,
+                Some(done) = self.gaps.join_next() => self.handle_gaps(done?)?,
                 next = next_record(&self.consumer) => self.read(next).await?,
                 () = wait_until(wake) => {}
-                _ = tick.tick() => self.tick().await?,
+                _ = tick.tick() => self.tick(),
             }
         }
     }
@@ -168,6 +183,10 @@ impl Sidecar {
         for left in (0..TURN_RECORDS).rev() {
             match next {
                 Some(Ok(record)) => self.core.handle_record(record, now),
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                    self.out_of_range = true;
+                    return Ok(());
+                }
                 Some(Err(error)) => return judge(error),
                 None => break,
             }
@@ -199,11 +218,11 @@ impl Sidecar {
         Ok(())
     }
 
-    async fn handle_event(&mut self, event: Event) -> Result<(), Error> {
+    fn handle_event(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Assign(partitions) => {
                 self.assigning = Some(partitions);
-                self.assign().await?;
+                self.ask_for_starts();
             }
             Event::Revoke { partitions, lost: true } => {
                 tracing::warn!(partitions = partitions.count(), "partitions lost: another instance may have them");
@@ -229,7 +248,7 @@ impl Sidecar {
         }
     }
 
-    async fn tick(&mut self) -> Result<(), Error> {
+    fn tick(&mut self) {
         match self.key.look() {
             Look::Same => {}
             Look::Changed => {
@@ -238,9 +257,9 @@ impl Sidecar {
             }
             Look::Unreadable(why) => tracing::warn!("{why}; the key that was read before stays in use"),
         }
-        self.assign().await?;
+        self.ask_for_starts();
+        self.ask_for_gaps();
         self.report();
-        Ok(())
     }
 
     fn report(&mut self) {
@@ -255,133 +274,6 @@ impl Sidecar {
                 None => tracing::info!("ready again"),
             }
         }
-    }
-
-    // ---- partitions
-
-    /// Takes what the group gave us, once the positions are known. Asked again at the next tick if the broker is away.
-    async fn assign(&mut self) -> Result<(), Error> {
-        let Some(partitions) = &self.assigning else { return Ok(()) };
-        let (consumer, asked) = (self.consumer.clone(), partitions.clone());
-        let starts = match tokio::task::spawn_blocking(move || kafka::starts(consumer.as_ref(), &asked)).await? {
-            Ok(starts) => starts,
-            Err(error) => {
-                tracing::warn!(%error, "positions not known yet; asking again");
-                return Ok(());
-            }
-        };
-        self.assigning = None;
-        for start in &starts {
-            if start.expired > 0 {
-                self.metrics.expired.inc_by(start.expired as u64);
-                let (partition, offsets) = (start.partition, start.expired);
-                tracing::error!(partition, offsets, "the topic's retention deleted records before they were delivered");
-            }
-            self.core.handle_assigned(start.partition, start.next, &start.metadata);
-        }
-        let positions = kafka::positions(&self.config.topic, &starts)?;
-        self.consumer.incremental_assign(&positions)?;
-        if self.paused {
-            self.consumer.pause(&positions)?;
-        }
-        tracing::info!(partitions = starts.len(), "partitions assigned");
-        Ok(())
-    }
-
-    fn finish_leaving(&mut self, now: Instant) -> Result<(), Error> {
-        let home = |leaving: &Leaving| ids(&leaving.partitions).all(|id| self.core.is_drained(id));
-        if !self.leaving.as_ref().is_some_and(|leaving| now >= leaving.deadline || home(leaving)) {
-            return Ok(());
-        }
-        let Some(leaving) = self.leaving.take() else { return Ok(()) };
-        // On the same connection as what follows, so it arrives before the next owner asks.
-        let commits = self.core.take_commits();
-        if !commits.is_empty() {
-            kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Async)?;
-            // Nobody hears what became of it: for what stays ours it is repeated.
-            self.core.handle_commit_failed();
-        }
-        self.give_up(&leaving.partitions)
-    }
-
-    fn give_up(&mut self, partitions: &TopicPartitionList) -> Result<(), Error> {
-        ids(partitions).for_each(|id| self.core.handle_revoked(id));
-        self.assigning = None;
-        self.consumer.incremental_unassign(partitions)?;
-        tracing::info!(partitions = partitions.count(), "partitions given up");
-        Ok(())
-    }
-
-    /// One commit at a time: the next one holds what was settled meanwhile.
-    fn commit(&mut self) {
-        if !self.committing.is_empty() {
-            return;
-        }
-        let commits = self.core.take_commits();
-        if !commits.is_empty() {
-            let (consumer, topic) = (self.consumer.clone(), self.config.topic.clone());
-            self.committing.spawn_blocking(move || {
-                let done = kafka::commit(&consumer, &topic, &commits, CommitMode::Sync);
-                // A broker that is away is not asked again at once.
-                done.inspect_err(|_| std::thread::sleep(TICK))
-            });
-        }
-    }
-
-    /// Full, we go on polling with everything paused: so the group keeps us.
-    fn pause_or_resume(&mut self) -> Result<(), Error> {
-        let change = if self.paused { self.core.has_much_room() } else { !self.core.has_room() };
-        if change {
-            let assigned = self.consumer.assignment()?;
-            if self.paused {
-                self.consumer.resume(&assigned)?
-            } else {
-                self.consumer.pause(&assigned)?
-            }
-            self.paused = !self.paused;
-        }
-        Ok(())
-    }
-
-    // ---- the end
-
-    async fn close(mut self) -> Result<(), Error> {
-        self.core.handle_stop();
-        let deadline = time::sleep(self.config.stop_timeout);
-        tokio::pin!(deadline);
-        loop {
-            self.act()?;
-            if self.core.is_idle() {
-                break;
-            }
-            tokio::select! {
-                () = &mut deadline => break,
-                Some(done) = self.requests.join_next() => self.handle_outcome(done?),
-                Some(done) = self.burials.join_next() => self.handle_burial(done?)?,
-            }
-        }
-        self.report();
-        let left = self.core.standing(Instant::now());
-        tracing::info!(undelivered = left.held, in_flight = left.in_flight_messages, "stopping");
-        tokio::task::spawn_blocking(move || self.leave()).await?
-    }
-
-    /// Commits what is settled, and leaves the group. Blocks.
-    fn leave(mut self) -> Result<(), Error> {
-        let commits = self.core.take_commits();
-        let committed = match commits.is_empty() {
-            true => Ok(()),
-            false => kafka::commit(&self.consumer, &self.config.topic, &commits, CommitMode::Sync),
-        };
-        self.consumer.context().close();
-        // A rebalance that still waits for our answer would keep the consumer from closing.
-        if let Some(partitions) = self.assigning.take() {
-            self.consumer.incremental_assign(&partitions)?;
-        }
-        if let Some(leaving) = self.leaving.take() {
-            self.consumer.incremental_unassign(&leaving.partitions)?;
-        }
-        Ok(committed?)
     }
 }
 
