@@ -4,6 +4,7 @@
 pub mod backtest;
 pub mod check;
 pub mod config;
+pub mod dead;
 pub mod demo;
 mod exit;
 pub mod explain;
@@ -12,6 +13,7 @@ pub mod health;
 pub mod init;
 mod manual;
 mod playbook;
+mod progress;
 pub mod reset;
 pub mod run;
 pub mod schema;
@@ -25,6 +27,9 @@ use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, print};
 
+use crate::engine::Millis;
+use crate::engine::event::time;
+use crate::processor::{Clock as _, SystemClock};
 use crate::settings::Settings;
 
 /// Notices the moments that matter in a stream of Segment events on Kafka.
@@ -59,6 +64,8 @@ enum Command {
     Health(health::Args),
     /// Show how a group stands: position, lag, clock, marks, snapshots and owner of each partition
     State(state::Args),
+    /// Look at dead letters, and send them again
+    Dead(dead::Args),
     /// Put a group's positions somewhere else, with the state that belongs there
     Reset(reset::Args),
     /// Write a settings file and a playbook to begin with
@@ -85,6 +92,7 @@ impl Cli {
             Command::Forward(args) => forward::run(args),
             Command::Health(args) => health::run(args),
             Command::State(args) => state::run(args),
+            Command::Dead(args) => dead::run(args),
             Command::Reset(args) => reset::run(args),
             Command::Init(args) => init::run(args),
             Command::Completions(args) => manual::completions(args),
@@ -98,7 +106,7 @@ impl Cli {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConfigArg {
     /// The settings' file [default: kairos.toml where it exists]
-    #[arg(long, value_name = "FILE", env = "KAIROS_CONFIG", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "FILE", env = "KAIROS_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 }
 
@@ -108,6 +116,14 @@ impl ConfigArg {
         Settings::load(self.config.as_deref(), std::env::vars_os())
             .map_err(|mistakes| Exit::Usage(mistakes.to_string()))
     }
+}
+
+/// A time as events have it, or how long ago.
+pub fn a_time(text: &str) -> Result<Millis, Exit> {
+    let ago = || crate::engine::playbook::duration(text).map(|length| SystemClock::default().wall() - length);
+    time::parse(text)
+        .or_else(ago)
+        .ok_or_else(|| Exit::Usage(format!("{text}: neither a time like 2026-03-01T10:00:00Z nor a duration like 30d")))
 }
 
 #[cfg(test)]

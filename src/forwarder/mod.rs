@@ -28,5 +28,5 @@ pub use config::{Config, WriteKeySource};
 pub use dry_run::dry_run;
 pub use fault::Error;
 pub use metrics::Metrics;
-pub use record::{Kind, Routing};
+pub use record::{DeadReason, Kind, Routing};
 pub use sidecar::run;

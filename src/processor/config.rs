@@ -122,14 +122,21 @@ impl Config {
     }
 
     pub fn producer(&self, transactional_id: &str) -> ClientConfig {
+        let mut client = self.plain_producer();
+        client.set("transactional.id", transactional_id);
+        client.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
+        client
+    }
+
+    /// One that writes each message once and in order, outside of transactions.
+    pub fn plain_producer(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("linger.ms", "1").set("retry.backoff.ms", "5").set("retry.backoff.max.ms", "20");
         self.lay_over(
             &mut client,
             &["fetch.", "queued.", "session.", "heartbeat.", "check.crcs", "max.poll.", "max.partition."],
         );
-        client.set("transactional.id", transactional_id).set("enable.idempotence", "true").set("acks", "all");
-        client.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
+        client.set("enable.idempotence", "true").set("acks", "all");
         client.set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string());
         client.set("message.max.bytes", MESSAGE_BYTES_MAX.to_string());
         client

@@ -37,6 +37,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use config::{Config, FIXED, OnTrouble};
 pub use observe::Observer;
+pub use outgoing::source_in;
 pub use restore::Stop;
 pub use stage::{Edition, Editions, Make, ReadEdition, Stage, carry_over};
 

@@ -52,6 +52,9 @@ impl Outlet {
             self.source(origin, letter.offset),
         ];
         let cause = cause.filter(|raw| raw.offset == letter.offset);
+        if let Some(times) = cause.and_then(replayed) {
+            headers.push(("kairos-replayed", times.to_string().into_bytes()));
+        }
         let mut value = cause.and_then(|raw| raw.value.map(<[u8]>::to_vec));
         if let Some((index, item)) = letter.item {
             headers.push(("kairos-item", index.to_string().into_bytes()));
@@ -74,6 +77,18 @@ impl Outlet {
     fn source(&self, partition: i32, offset: i64) -> (&'static str, Vec<u8>) {
         ("kairos-source", format!("{}/{partition}/{offset}", self.raw_topic).into_bytes())
     }
+}
+
+/// How often an operator has sent it again. Anybody can write headers, so it counts only as the number it should be.
+fn replayed(cause: &Raw<'_>) -> Option<u32> {
+    std::str::from_utf8(cause.header(c"kairos-replayed")?).ok()?.parse().ok()
+}
+
+/// Partition and offset that a `kairos-source` of this topic names.
+pub fn source_in(source: &[u8], topic: &str) -> Option<(i32, i64)> {
+    let rest = std::str::from_utf8(source).ok()?.strip_prefix(topic)?.strip_prefix('/')?;
+    let (partition, offset) = rest.split_once('/')?;
+    Some((partition.parse().ok()?, offset.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -111,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_dead_letter_has_its_bytes_and_its_reason() {
-        let raw = Raw { offset: 9, time: None, key: Some(b"k"), value: Some(b"\xff") };
+        let raw = Raw { offset: 9, time: None, key: Some(b"k"), value: Some(b"\xff"), fetched: None };
         let message = outlet().message(3, letter(None), Some(&raw));
         assert_eq!((message.key.as_deref(), message.value.as_deref()), (Some(&b"k"[..]), Some(&b"\xff"[..])));
         assert_eq!(message.partition, 1);
@@ -124,10 +139,18 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_goes_without_its_bytes() {
-        let raw = Raw { offset: 9, time: None, key: Some(&[1; 6_000]), value: Some(&[2; 6_000]) };
+        let raw = Raw { offset: 9, time: None, key: Some(&[1; 6_000]), value: Some(&[2; 6_000]), fetched: None };
         let message = outlet().message(0, letter(None), Some(&raw));
         assert_eq!((message.key.as_deref(), message.value.as_deref()), (None, Some(&b""[..])));
         assert_eq!(header(&message, "kairos-size"), Some("6000"));
         assert_eq!(header(&message, "kairos-hash").unwrap().len(), 64);
+    }
+
+    #[test]
+    fn only_a_place_in_this_topic_counts() {
+        assert_eq!(source_in(b"raw/3/17", "raw"), Some((3, 17)));
+        for other in ["raw.dead/3/17", "row/3/17", "raw/3", "raw/x/17", ""] {
+            assert_eq!(source_in(other.as_bytes(), "raw"), None, "{other}");
+        }
     }
 }

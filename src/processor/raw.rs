@@ -3,7 +3,7 @@
 //! bytes mean.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub struct Queue {
 }
 
 /// A record on loan from librdkafka; it keeps its whole fetch buffer alive, so it is dropped soon.
+#[derive(Debug)]
 pub struct Fetched(NonNull<sys::rd_kafka_message_t>);
 
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,15 @@ pub struct Raw<'a> {
     pub time: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    /// Where its headers are; they are looked up only for the few that need them.
+    pub fetched: Option<&'a Fetched>,
+}
+
+impl<'a> Raw<'a> {
+    /// The value of its last header of this name.
+    pub fn header(&self, name: &CStr) -> Option<&'a [u8]> {
+        self.fetched?.header(name)
+    }
 }
 
 /// What a queue holds instead of a record.
@@ -118,7 +128,23 @@ impl Fetched {
             time: (time >= 0).then_some(time),
             key: bytes(message.key, message.key_len),
             value: bytes(message.payload, message.len),
+            fetched: Some(self),
         })
+    }
+
+    fn header(&self, name: &CStr) -> Option<&[u8]> {
+        let (mut headers, mut value, mut size) = (ptr::null_mut(), ptr::null(), 0);
+        // SAFETY: the message is ours, and used by one thread at a time; the headers are the message's and live as long;
+        // librdkafka writes the pointers before it says that there is no error.
+        unsafe {
+            let found = sys::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers);
+            if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            let found = sys::rd_kafka_header_get_last(headers, name.as_ptr(), &raw mut value, &raw mut size);
+            let is_there = found == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && !value.is_null();
+            is_there.then(|| std::slice::from_raw_parts(value.cast::<u8>(), size))
+        }
     }
 }
 

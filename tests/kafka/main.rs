@@ -6,6 +6,7 @@ mod support;
 mod backtest;
 mod compose;
 mod damage;
+mod dead;
 mod determinism;
 mod equivalence;
 mod faults;

@@ -9,7 +9,6 @@ mod lane;
 mod lines;
 mod out;
 mod outcome;
-mod progress;
 mod replay;
 mod report;
 mod side;
@@ -21,17 +20,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use crate::commands::{ConfigArg, Exit, print};
-use crate::engine::event::time;
+use super::progress::{Progress, Whole};
+use crate::commands::{ConfigArg, Exit, a_time, print};
 use crate::engine::playbook::meant::Playbook;
 use crate::engine::{Engine, Millis, Options};
-use crate::processor::{Clock as _, SystemClock};
 use crate::settings::Settings;
 use block::Blocks;
 use lines::Lines;
 use out::Out;
 use outcome::Sightings;
-use progress::{Progress, Whole};
 use replay::{Outs, Replay, Rules};
 use report::Report;
 use side::Side;
@@ -180,14 +177,6 @@ fn options(args: &Args, settings: &Settings) -> Result<Options, Exit> {
         dedupe_window: window.transpose()?.unwrap_or(settings.raw.dedupe_window),
         ..Options::default()
     })
-}
-
-/// A time as events have it, or how long ago.
-fn a_time(text: &str) -> Result<Millis, Exit> {
-    let ago = || crate::engine::playbook::duration(text).map(|length| SystemClock::default().wall() - length);
-    time::parse(text)
-        .or_else(ago)
-        .ok_or_else(|| Exit::Usage(format!("{text}: neither a time like 2026-03-01T10:00:00Z nor a duration like 30d")))
 }
 
 fn processors() -> usize {

@@ -12,8 +12,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::place::Look;
 use super::{Request, To};
 use crate::engine::Millis;
-use crate::processor::Fault;
 use crate::processor::survey::Survey;
+use crate::processor::{Fault, source_in};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -37,7 +37,8 @@ pub fn said(survey: &Survey, request: &Request, looks: &[Look]) -> Result<BTreeM
                 heard = Instant::now();
                 let headers = message.headers();
                 let source = headers.and_then(|all| all.iter().find(|header| header.key == "kairos-source")?.value);
-                if let Some((partition, offset)) = source.and_then(|source| place(source, &survey.config.raw_topic)) {
+                if let Some((partition, offset)) = source.and_then(|source| source_in(source, &survey.config.raw_topic))
+                {
                     let next = said.entry(partition).or_insert(offset + 1);
                     *next = (*next).max(offset + 1);
                 }
@@ -61,24 +62,4 @@ fn starts(consumer: &BaseConsumer, topics: &[&str], since: Millis) -> Result<Top
         }
     }
     Ok(consumer.offsets_for_times(asked, TIMEOUT)?)
-}
-
-/// `topic/partition/offset`, of this topic.
-fn place(source: &[u8], topic: &str) -> Option<(i32, i64)> {
-    let rest = std::str::from_utf8(source).ok()?.strip_prefix(topic)?.strip_prefix('/')?;
-    let (partition, offset) = rest.split_once('/')?;
-    Some((partition.parse().ok()?, offset.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_place_in_this_topic_counts() {
-        assert_eq!(place(b"raw/3/17", "raw"), Some((3, 17)));
-        for other in ["raw.dead/3/17", "row/3/17", "raw/3", "raw/x/17", ""] {
-            assert_eq!(place(other.as_bytes(), "raw"), None, "{other}");
-        }
-    }
 }
