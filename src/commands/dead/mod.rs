@@ -46,7 +46,7 @@ enum Which {
 }
 
 impl Which {
-    fn source<'a>(self, config: &'a Config) -> &'a str {
+    fn source(self, config: &Config) -> &str {
         match self {
             Self::Raw => &config.raw_topic,
             Self::Outgoing => &config.outgoing_topic,
@@ -97,7 +97,7 @@ impl Choice {
 impl Wanted<'_> {
     fn has(&self, letter: &Letter) -> bool {
         let reason = letter.reason();
-        (self.reasons.is_empty() || self.reasons.iter().any(|wanted| *wanted == reason))
+        (self.reasons.is_empty() || self.reasons.contains(&reason))
             && self.from.is_none_or(|from| letter.time >= from)
             && self.to.is_none_or(|to| letter.time < to)
     }
