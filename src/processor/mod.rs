@@ -15,6 +15,7 @@ mod config;
 mod group;
 mod idle;
 mod kafka;
+mod look_up;
 mod marks;
 pub mod observe;
 mod outgoing;
@@ -36,6 +37,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use config::{Config, FIXED, OnTrouble};
+pub use look_up::{Known, LookUps};
 pub use observe::Observer;
 pub use outgoing::source_in;
 pub use restore::Stop;
@@ -128,6 +130,7 @@ pub struct Outside {
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
     pub shutdown: Shutdown,
+    pub look_ups: Arc<LookUps>,
 }
 
 /// A worker that lasted this long had found its place again.
@@ -225,7 +228,8 @@ impl Run {
         let shared = Shared { config, clock, outlet };
         let writer = Writer::start(Arc::clone(&self.store), std::thread::current());
         let (observer, shutdown) = (Arc::clone(&outside.observer), outside.shutdown.clone());
-        Ok(Worker::new(sources, shared, kafka, writer, observer, shutdown))
+        let look_ups = outside.look_ups.join(number);
+        Ok(Worker::new(sources, shared, kafka, writer, observer, shutdown, look_ups))
     }
 }
 

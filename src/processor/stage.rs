@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, RwLock};
 
+use crate::engine::explain::Found;
 use crate::engine::{Action, Counts, Damage, Engine, Input, Millis, Progress};
 
 /// Profiles of a block where nothing waits for it.
@@ -22,6 +23,7 @@ pub trait Stage {
     fn abandon_cut(&mut self);
     fn load(&mut self, block: &[u8]) -> Result<(), Damage>;
     fn finish_load(&mut self);
+    fn find_subject(&self, id: &str) -> Found;
 }
 
 impl Stage for Engine {
@@ -60,6 +62,9 @@ impl Stage for Engine {
     }
     fn finish_load(&mut self) {
         self.finish_load();
+    }
+    fn find_subject(&self, id: &str) -> Found {
+        self.find_subject(id)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
@@ -14,6 +15,7 @@ use super::batch::Batch;
 use super::config::OnTrouble;
 use super::group::Change;
 use super::kafka::{Kafka, is_fenced};
+use super::look_up::Question;
 use super::observe::{Observer, Phase, Standing};
 use super::partition::{Life, Partition, Reading, Restored, Restoring, Shared, Turn};
 use super::position::{Position, SNAPSHOTS_NAMED};
@@ -43,6 +45,7 @@ pub struct Worker {
     pub writer: Writer,
     pub observer: Arc<dyn Observer>,
     pub shutdown: Shutdown,
+    pub look_ups: Receiver<Question>,
     pub partitions: BTreeMap<i32, Partition>,
     pub batch: Batch,
     births: u64,
@@ -58,6 +61,7 @@ impl Worker {
         writer: Writer,
         observer: Arc<dyn Observer>,
         shutdown: Shutdown,
+        look_ups: Receiver<Question>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -67,6 +71,7 @@ impl Worker {
             writer,
             observer,
             shutdown,
+            look_ups,
             partitions: BTreeMap::new(),
             batch: Batch::default(),
             births: 0,
@@ -90,6 +95,7 @@ impl Worker {
             let began = !self.batch.is_empty() || self.reading().any(|reading| reading.moved);
             self.kafka.take_generation_unless(began);
             let worked = self.turns()?;
+            self.answer_look_ups();
             self.snapshots();
             let wait = self.commit_when_due()?;
             self.take_over_edition()?;

@@ -16,10 +16,20 @@ use tokio::sync::oneshot;
 use super::{Health, Registry, metrics};
 use crate::settings::{Admin as Settings, Users};
 
-/// Asks whoever holds a user; the answer, JSON, comes by the channel, `None` where nobody knows the id.
-pub type LookUp = Arc<dyn Fn(String, oneshot::Sender<Option<serde_json::Value>>) + Send + Sync>;
+/// Asks whoever holds a user; the answer comes by the channel.
+pub type LookUp = Arc<dyn Fn(String, oneshot::Sender<Answer>) + Send + Sync>;
 
-const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
+#[derive(Debug)]
+pub enum Answer {
+    Known(serde_json::Value),
+    /// A sentence: where nobody knows the id.
+    Unknown(String),
+    /// Nobody had the time.
+    Late,
+}
+
+/// Those who are asked give up sooner, and say so.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the port answers from.
 #[derive(Clone)]
@@ -141,10 +151,12 @@ async fn user(
     let (answer, answered) = oneshot::channel();
     look_up(id, answer);
     match tokio::time::timeout(LOOK_UP_TIMEOUT, answered).await {
-        Ok(Ok(Some(user))) => axum::Json(user).into_response(),
-        Ok(Ok(None)) => (StatusCode::NOT_FOUND, "no such user in the partitions of this instance\n").into_response(),
+        Ok(Ok(Answer::Known(user))) => axum::Json(user).into_response(),
+        Ok(Ok(Answer::Unknown(where_not))) => (StatusCode::NOT_FOUND, where_not + "\n").into_response(),
         Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the workers are not running\n").into_response(),
-        Err(_) => (StatusCode::GATEWAY_TIMEOUT, "the workers did not answer in time; try again\n").into_response(),
+        Ok(Ok(Answer::Late)) | Err(_) => {
+            (StatusCode::GATEWAY_TIMEOUT, "the workers did not answer in time; try again\n").into_response()
+        }
     }
 }
 
@@ -197,8 +209,12 @@ mod tests {
     #[test]
     fn users_are_looked_up_from_here_only() {
         let known: LookUp = Arc::new(|id, answer| {
-            let user = (id == "u 1").then(|| serde_json::json!({"userId": id}));
-            answer.send(user).unwrap();
+            answer
+                .send(match id.as_str() {
+                    "u 1" => Answer::Known(serde_json::json!({"userId": id})),
+                    _ => Answer::Unknown("nobody".into()),
+                })
+                .unwrap();
         });
         let (admin, _) = start(Users::Loopback, Some(known.clone()));
         assert!(ask(&admin, "/users/u%201", "127.0.0.1:9464").contains("{\"userId\":\"u 1\"}"));

@@ -37,7 +37,7 @@ impl Machine {
     ) -> Self {
         let shutdown = Shutdown::default();
         let editions = Arc::new(Editions::new(edition(shipped::program()), Box::new(|_| None)));
-        let outside = Outside { editions, clock, observer, shutdown: shutdown.clone() };
+        let outside = Outside { editions, clock, observer, shutdown: shutdown.clone(), look_ups: Arc::default() };
         let config = config(brokers, snapshots);
         Self { shutdown, thread: std::thread::spawn(move || processor::run(config, &outside)) }
     }

@@ -1,6 +1,7 @@
 //! `kairos explain`: why a user has these scores and moments, from a file of events, from snapshots or from a running
 //! processor. The engine explains; here it is found and shown.
 
+mod running;
 mod text;
 
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ pub struct Args {
     /// The playbook to apply to the events
     #[arg(long, value_name = "FILE", requires = "events")]
     playbook: Option<PathBuf>,
+    /// The admin port of a running processor, like localhost:9464
+    #[arg(long, value_name = "ADMIN", conflicts_with_all = ["playbook", "events"])]
+    url: Option<String>,
     /// Go on where time jumps by more than 400 days
     #[arg(long, requires = "events")]
     allow_jumps: bool,
@@ -31,7 +35,10 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<(), Exit> {
-    let explanation = from_events(&args)?;
+    let explanation = match &args.url {
+        Some(admin) => running::ask(admin, &args.user)?,
+        None => from_events(&args)?,
+    };
     if args.json {
         let text = serde_json::to_string_pretty(&explanation).expect("only texts, numbers and lists");
         return print(&(text + "\n"));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::engine::Millis;
 use crate::engine::event::time;
 use crate::engine::explain::said::{
-    Behaviour, Compared, Explanation, Falls, Flip, Kind, Moment, Named, Next, Part, Score, Term, Time,
+    Behaviour, Compared, Explanation, Falls, Flip, Kind, Moment, Named, Next, Part, ReadFrom, Score, Term, Time,
 };
 
 /// Stretches of time of a term that are shown; JSON has more.
@@ -37,6 +37,15 @@ impl Page {
         self.line(0, &format!("{} at {}", said.user, clock(said.at)));
         if let Some(since) = said.since {
             self.line(1, &format!("known for {} (since {})", span(self.now - since.0), clock(since)));
+        }
+        if let Some(ReadFrom { partition, next_offset, also_in }) = &said.read_from {
+            self.line(1, &format!("read from partition {partition}, up to offset {next_offset}"));
+            if !also_in.is_empty() {
+                self.line(
+                    1,
+                    &format!("a part of this user lies in other partitions, where it is not seen: {also_in:?}"),
+                );
+            }
         }
         if !said.group.is_null() {
             self.line(1, &format!("group {}", plain(&said.group)));

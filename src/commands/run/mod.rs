@@ -1,6 +1,7 @@
 //! `kairos run`: configure → check → build → watch → process → drain. It must not know how records are processed.
 
 mod editions;
+mod look_up;
 mod processing;
 mod watch;
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ConfigArg, Exit};
-use crate::processor::{self, Config, Fault, OnTrouble, Outside, Shutdown, SystemClock};
+use crate::processor::{self, Config, Fault, LookUps, OnTrouble, Outside, Shutdown, SystemClock};
 use crate::settings::{OnChange, Settings};
 use crate::telemetry::admin::Sources;
 use crate::telemetry::{Admin, Health, Log, Registry};
@@ -32,7 +33,9 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let registry = Registry::new(|metric| !metric.name.starts_with("kairos_forward_"));
     let health = Health::default();
     let observer = Arc::new(Processing::new(registry.clone(), health.clone(), playbook.moments()));
-    let sources = Sources { registry: registry.clone(), health, look_up: None };
+    let look_ups = Arc::<LookUps>::default();
+    let look_up = look_up::start(Arc::clone(&look_ups), settings.admin.redact).map_err(Exit::Fault)?;
+    let sources = Sources { registry: registry.clone(), health, look_up: Some(look_up) };
     let admin = Admin::start(&settings.admin, sources).map_err(Exit::Fault)?;
 
     let shutdown = Shutdown::default();
@@ -42,6 +45,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
         clock: Arc::new(SystemClock::default()),
         observer: observer.clone(),
         shutdown: shutdown.clone(),
+        look_ups,
     };
     let watch = Watch { shutdown, reader, editions, observer, registry, log, config: args.config };
     let watch = watch.start().map_err(|error| Exit::Fault(format!("can't wait for signals: {error}")))?;

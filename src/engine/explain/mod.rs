@@ -140,6 +140,7 @@ impl Subject {
             anonymous_ids: ids,
             group,
             at: Time(self.clock),
+            read_from: None,
             since: numbers::signed(body.get(FIRST)).map(Time),
             playbook: self.program.short.clone(),
             held_back_until: self.held_back_until.map(Time),

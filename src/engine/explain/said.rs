@@ -19,6 +19,8 @@ pub struct Explanation {
     pub group: Value,
     /// The clock.
     pub at: Time,
+    /// Of a topic: where it was found.
+    pub read_from: Option<ReadFrom>,
     /// The clock at their first event.
     pub since: Option<Time>,
     /// The first digits of the playbook's fingerprint.
@@ -33,6 +35,15 @@ pub struct Explanation {
     pub remembered: Vec<Named>,
     pub scores: Vec<Score>,
     pub moments: Vec<Moment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadFrom {
+    pub partition: i32,
+    /// Everything before this offset is in it.
+    pub next_offset: i64,
+    /// Other partitions that hold a part of the same user, whose records are not where they should be.
+    pub also_in: Vec<i32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
