@@ -20,6 +20,7 @@ mod marks;
 pub mod observe;
 mod outgoing;
 mod partition;
+pub mod peek;
 pub mod playbook;
 pub mod position;
 mod raw;

@@ -9,6 +9,7 @@ mod damage;
 mod dead;
 mod determinism;
 mod equivalence;
+mod explain;
 mod faults;
 mod forward;
 mod harness;

@@ -2,20 +2,21 @@
 //! processor. The engine explains; here it is found and shown.
 
 mod running;
+mod snapshots;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{ConfigArg, Exit, backtest, playbook, print};
+use crate::engine::Options;
 use crate::engine::explain::Found;
 use crate::engine::explain::said::Explanation;
-use crate::engine::{Engine, Options};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The user's id, or an anonymous id that is linked to one
     user: String,
-    /// The playbook to apply to the events
+    /// The playbook to apply to the events; without events the newest snapshots of the settings' group are read
     #[arg(long, value_name = "FILE", requires = "events")]
     playbook: Option<PathBuf>,
     /// The admin port of a running processor, like localhost:9464
@@ -35,9 +36,10 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<(), Exit> {
-    let explanation = match &args.url {
-        Some(admin) => running::ask(admin, &args.user)?,
-        None => from_events(&args)?,
+    let explanation = match (&args.url, &args.playbook) {
+        (Some(admin), _) => running::ask(admin, &args.user)?,
+        (None, Some(playbook)) => from_events(&args, playbook)?,
+        (None, None) => snapshots::find(&args.config, &args.user)?,
     };
     if args.json {
         let text = serde_json::to_string_pretty(&explanation).expect("only texts, numbers and lists");
@@ -46,10 +48,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     print(&text::page(&explanation))
 }
 
-fn from_events(args: &Args) -> Result<Explanation, Exit> {
-    let Some(path) = &args.playbook else {
-        return Err(Exit::Usage("name a playbook and files of events: --playbook FILE EVENTS…".into()));
-    };
+fn from_events(args: &Args, path: &Path) -> Result<Explanation, Exit> {
     let raw = args.config.load()?.raw;
     let options = Options {
         partitioner: raw.partitioner,
@@ -59,16 +58,15 @@ fn from_events(args: &Args) -> Result<Explanation, Exit> {
         ..Options::default()
     };
     let engine = backtest::settle(playbook::load(path)?, options, &args.events, args.allow_jumps)?;
-    look_up(&engine, &args.user)?.ok_or_else(|| Exit::No(format!("no event is of a user {}", args.user)))
+    match engine.find_subject(&args.user) {
+        Found::User(subject) => Ok(subject.explain(false)),
+        Found::Anonymous => Err(Exit::No(unclaimed(&args.user))),
+        Found::Nobody => Err(Exit::No(format!("no event is of a user {}", args.user))),
+    }
 }
 
-/// `None`: nobody knows the id here.
-fn look_up(engine: &Engine, user: &str) -> Result<Option<Explanation>, Exit> {
-    match engine.find_subject(user) {
-        Found::User(subject) => Ok(Some(subject.explain(false))),
-        Found::Anonymous => Err(Exit::No(format!(
-            "{user} is an anonymous id that no user has claimed: what it did is kept for whoever will, and not evaluated"
-        ))),
-        Found::Nobody => Ok(None),
-    }
+fn unclaimed(user: &str) -> String {
+    format!(
+        "{user} is an anonymous id that no user has claimed: what it did is kept for whoever will, and not evaluated"
+    )
 }

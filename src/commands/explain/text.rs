@@ -38,8 +38,11 @@ impl Page {
         if let Some(since) = said.since {
             self.line(1, &format!("known for {} (since {})", span(self.now - since.0), clock(since)));
         }
-        if let Some(ReadFrom { partition, next_offset, also_in }) = &said.read_from {
-            self.line(1, &format!("read from partition {partition}, up to offset {next_offset}"));
+        if let Some(ReadFrom { partition, next_offset, snapshot, also_in }) = &said.read_from {
+            let held = snapshot.as_ref().map(|id| format!(", as snapshot {id} holds it"));
+            let from =
+                format!("read from partition {partition} up to offset {next_offset}{}", held.unwrap_or_default());
+            self.line(1, &from);
             if !also_in.is_empty() {
                 self.line(
                     1,
@@ -229,7 +232,7 @@ fn gap(compared: &Compared) -> String {
         None => shown(&number.abs().into(), unit.as_deref()),
     };
     match number {
-        0.0 => format!("{value}, just that"),
+        0.0 => format!("{value}, exactly"),
         ..0.0 => format!("{value}, {size} below {threshold}"),
         _ => format!("{value}, {size} above {threshold}"),
     }

@@ -49,6 +49,7 @@ fn said(known: Known, redact: bool) -> Answer {
             let read_from = ReadFrom {
                 partition: first.partition,
                 next_offset: first.next,
+                snapshot: None,
                 also_in: holdings.map(|other| other.partition).collect(),
             };
             let said = Explanation { read_from: Some(read_from), ..first.subject.explain(redact) };

@@ -42,6 +42,8 @@ pub struct ReadFrom {
     pub partition: i32,
     /// Everything before this offset is in it.
     pub next_offset: i64,
+    /// Its name, when that is where it was read.
+    pub snapshot: Option<String>,
     /// Other partitions that hold a part of the same user, whose records are not where they should be.
     pub also_in: Vec<i32>,
 }

@@ -57,7 +57,10 @@ fn words(expr: &Expr, playbook: &Playbook, own: u8) -> String {
         Expr::In(a, b) => format!("{} in {}", at(a, 4), at(b, 4)),
         Expr::Arith(op, a, b) => format!("{} {} {}", at(a, own), arith(*op), at(b, own + 1)),
         Expr::TextTest(test, of, with) => method(of, text_test(*test), with),
-        Expr::Matches(of, pattern) => format!("{}.matches({})", at(of, 7), quoted(pattern.0.as_str())),
+        // A word's edge was compiled as ASCII's, for that is what it means in a playbook.
+        Expr::Matches(of, pattern) => {
+            format!("{}.matches({})", at(of, 7), quoted(&pattern.0.as_str().replace("(?-u:\\b)", "\\b")))
+        }
         Expr::MatchesDynamic(of, with) => method(of, "matches", with),
         Expr::Convert(Convert::LowerAscii, of) => format!("{}.lowerAscii()", at(of, 7)),
         Expr::Convert(convert, of) => format!("{}({})", conversion(*convert), at(of, 0)),
@@ -195,7 +198,7 @@ mod tests {
             r#"(a.count("7d") > 1 || a.count("168h", "12h") == 0) && !(a.seen() && a.silent("90m"))"#,
             r#"a.sum("30d") - a.max("4h") / (2 - a.avg("90m")) >= -1.5"#,
             r#"a.distinct("5s") + a.days("28d", "7d") + a.streak(b, "1d") == a.total() + a.last()"#,
-            r#"traits.plan.startsWith("p") && traits["job title"].matches("^C.O$") && has(group.size)"#,
+            r#"traits.plan.startsWith("p") && traits["job title"].matches("\\bC.O$") && has(group.size)"#,
             r#"(traits.vip ? email.is_personal : email.domain == "a.b") || groupId != null"#,
             r#"time_since(traits.end) > duration("7d") && profile.age() < duration("90m")"#,
             r#"size(traits.title) > 3 && traits.title.lowerAscii().contains("\"x\"")"#,
