@@ -99,7 +99,7 @@ fn config(settings: &Settings, write_key: WriteKeySource) -> Config {
         topic: settings.outgoing.topic.clone(),
         group: forward.group.clone(),
         instance: forward.instance.clone(),
-        endpoint: forward.endpoint.clone(),
+        endpoint: endpoint(&forward.endpoint),
         write_key,
         ca_file: forward.ca_file.clone(),
         gzip: forward.gzip,
@@ -115,6 +115,27 @@ fn config(settings: &Settings, write_key: WriteKeySource) -> Config {
     }
 }
 
+/// An address without a path is that of a server with Segment's: RudderStack's data plane, Jitsu's ingest.
+fn endpoint(url: &str) -> String {
+    let base = url.trim_end_matches('/');
+    match base.split_once("://").is_some_and(|(_, rest)| !rest.contains('/')) {
+        true => format!("{base}/v1/batch"),
+        false => url.to_owned(),
+    }
+}
+
 fn duration(millis: Millis) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_without_a_path_gets_segments() {
+        assert_eq!(endpoint("http://rudder:8080"), "http://rudder:8080/v1/batch");
+        assert_eq!(endpoint("https://jitsu.example.com/"), "https://jitsu.example.com/v1/batch");
+        assert_eq!(endpoint("https://a.example.com/in/batch"), "https://a.example.com/in/batch");
+    }
 }

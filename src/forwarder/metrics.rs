@@ -19,6 +19,7 @@ pub struct Metrics {
     forgotten: IntCounter,
     retried: IntCounterVec,
     dead: IntCounterVec,
+    dead_again: IntCounter,
     rate_waited: Counter,
     pub request_seconds: Histogram,
     pub request_bytes: Histogram,
@@ -51,6 +52,7 @@ impl Metrics {
         DeadReason::ALL.iter().for_each(|reason| drop(dead.with_label_values(&[reason.name()])));
         Ok(Self {
             sent: counter("sent_total", "Messages that the endpoint accepted.")?,
+            dead_again: counter("dead_again_total", "Dead letters that had been replayed and failed once more.")?,
             skipped: counter("skipped_total", "Records that are not for this destination, or hold nothing.")?,
             forgotten: counter("forgotten_total", "Messages dropped because their user was deleted.")?,
             retried,
@@ -87,6 +89,7 @@ impl Metrics {
     pub fn follow(&self, tally: &Tally, standing: &Standing, now_ms: i64) {
         raise(&self.sent, tally.sent);
         raise(&self.skipped, tally.skipped);
+        raise(&self.dead_again, tally.dead_again);
         raise(&self.forgotten, tally.forgotten);
         tally.retried.iter().for_each(|(why, n)| raise(&self.retried.with_label_values(&[why.name()]), *n));
         tally.dead.iter().for_each(|(why, n)| raise(&self.dead.with_label_values(&[why.name()]), *n));

@@ -83,7 +83,7 @@ pub const KEYS: &[Key] = &[
     key!("snapshots.keep", Kind::Count { least: 1, most: 100 }, "3", "How many generations to keep."),
 
     key!("forward.group", Kind::Name, "kairos-forward", "The forwarder's consumer group."),
-    key!("forward.endpoint", Kind::Http, "https://api.segment.io/v1/batch", "Where batches are posted; in the EU `https://events.eu1.segmentapis.com/v1/batch`."),
+    key!("forward.endpoint", Kind::Http, "https://api.segment.io/v1/batch", "Where batches are posted; in the EU `https://events.eu1.segmentapis.com/v1/batch`. An address without a path, as that of a RudderStack data plane or of Jitsu, gets `/v1/batch`."),
     key!("forward.write_key", Kind::Secret, "", "The source's write key. Never in the file: by `KAIROS__FORWARD__WRITE_KEY`, or `write_key_file`."),
     key!("forward.write_key_file", Kind::PathOrNone, "", "A file that holds the write key; read again when it changes."),
     key!("forward.kinds", Kind::Choices(&["identify", "track", "page", "screen", "group", "alias"]), "identify,track", "Which messages to deliver."),

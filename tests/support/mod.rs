@@ -23,6 +23,7 @@ pub mod proxy;
 pub mod random;
 pub mod segment;
 pub mod server;
+pub mod tls;
 pub mod topics;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -2,13 +2,13 @@
 //! forwarder. Plain sockets, since a reset in the middle of an answer is what no HTTP library offers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::ports;
+use super::{ports, tls};
 
 /// What happens to a request.
 #[derive(Debug, Clone)]
@@ -35,6 +35,7 @@ pub struct Item {
     pub id: String,
     pub user: String,
     pub number: u64,
+    pub bytes: usize,
     pub at: Instant,
 }
 
@@ -45,6 +46,8 @@ struct Book {
     requests: usize,
     items_most: usize,
     bytes_most: usize,
+    /// Answers 401 or 403 to any other `Authorization` than this.
+    wanted: Option<(u16, &'static str)>,
     connections: Vec<TcpStream>,
     threads: Vec<JoinHandle<()>>,
     dead: bool,
@@ -57,18 +60,37 @@ pub struct Segment {
     port: u16,
     book: Arc<Mutex<Book>>,
     choose: Arc<Chooser>,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Segment {
     /// `choose` gets the request's number and the ids in it.
     pub fn start(choose: impl Fn(usize, &[String]) -> Fault + Send + Sync + 'static) -> Self {
-        let segment = Self { port: ports::free(), book: Arc::default(), choose: Arc::new(choose) };
+        Self::start_as(choose, None)
+    }
+
+    /// Speaks TLS, with a certificate of [`tls::authority`].
+    pub fn start_with_tls() -> Self {
+        Self::start_as(|_, _| Fault::None, Some(tls::server()))
+    }
+
+    fn start_as(
+        choose: impl Fn(usize, &[String]) -> Fault + Send + Sync + 'static,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Self {
+        let segment = Self { port: ports::free(), book: Arc::default(), choose: Arc::new(choose), tls };
         segment.listen();
         segment
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v1/batch", self.port)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}/v1/batch", self.port)
+    }
+
+    /// From now on answers `status` to a request without this `Authorization`.
+    pub fn want(&self, status: u16, authorization: &'static str) {
+        self.book().wanted = Some((status, authorization));
     }
 
     /// Cuts every connection and refuses new ones. Once it is back, nobody listens and nothing arrives any more.
@@ -106,7 +128,7 @@ impl Segment {
                 }
                 book.connections.push(connection.try_clone().expect("a socket can be cloned"));
                 let segment = segment.clone();
-                book.threads.push(thread::spawn(move || segment.serve(connection)));
+                book.threads.push(thread::spawn(move || segment.greet(connection)));
             }
         });
         self.book().threads.push(thread);
@@ -154,35 +176,48 @@ impl Segment {
         }
     }
 
-    fn serve(&self, mut connection: TcpStream) {
-        let mut reader = BufReader::new(connection.try_clone().expect("a socket can be cloned"));
-        while let Some(length) = read_head(&mut reader) {
-            let mut body = vec![0; length];
-            // Peeking at the ids needs the body; cut before it is answered is all the sender can tell apart.
-            if reader.read_exact(&mut body).is_err() {
-                return;
+    fn greet(&self, connection: TcpStream) {
+        let line = connection.try_clone().expect("a socket can be cloned");
+        match &self.tls {
+            None => self.serve(connection),
+            Some(tls) => {
+                let session = rustls::ServerConnection::new(tls.clone()).expect("the settings are good");
+                self.serve(rustls::StreamOwned::new(session, connection));
             }
-            if !self.answer(&mut connection, &body) {
-                let _ = connection.shutdown(Shutdown::Both);
+        }
+        let _ = line.shutdown(Shutdown::Both);
+    }
+
+    fn serve(&self, connection: impl Read + Write) {
+        let mut reader = BufReader::new(connection);
+        while let Some(head) = read_head(&mut reader) {
+            let mut body = vec![0; head.length];
+            // Peeking at the ids needs the body; cut before it is answered is all the sender can tell apart.
+            if reader.read_exact(&mut body).is_err() || !self.answer(reader.get_mut(), &head.authorization, &body) {
                 return;
             }
         }
     }
 
     /// Whether the connection goes on.
-    fn answer(&self, connection: &mut TcpStream, body: &[u8]) -> bool {
+    fn answer(&self, connection: &mut impl Write, authorization: &str, body: &[u8]) -> bool {
         let items = parse(body);
         let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
         let fault = {
             let mut book = self.book();
             book.requests += 1;
             (book.items_most, book.bytes_most) = (book.items_most.max(items.len()), book.bytes_most.max(body.len()));
-            (self.choose)(book.requests, &ids)
+            match book.wanted {
+                Some((status, wanted)) if wanted != authorization => Fault::Answer { status, headers: Vec::new() },
+                _ => (self.choose)(book.requests, &ids),
+            }
         };
         let arrives = matches!(fault, Fault::None | Fault::CutAfter | Fault::Half | Fault::Slow(_));
         if arrives && items.len() <= 2_500 && body.len() < 500_000 {
             let mut book = self.book();
-            book.seen.extend(ids);
+            // What is too large is dropped without a word.
+            let items: Vec<Item> = items.into_iter().filter(|item| item.bytes < 32_000).collect();
+            book.seen.extend(items.iter().map(|item| item.id.clone()));
             book.items.extend(items);
         }
         let ok = answer_text(200, &[("content-type", "application/json".to_owned())], r#"{"success":true}"#);
@@ -202,7 +237,7 @@ impl Segment {
     }
 }
 
-fn slowly(connection: &mut TcpStream, bytes: &[u8], over: Duration) -> bool {
+fn slowly(connection: &mut impl Write, bytes: &[u8], over: Duration) -> bool {
     let step = over / u32::try_from(bytes.len()).expect("an answer is short");
     bytes.iter().all(|byte| {
         thread::sleep(step);
@@ -215,17 +250,27 @@ fn answer_text(status: u16, headers: &[(&'static str, String)], body: &str) -> S
     format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
 }
 
-/// The body's length; `None` at the end of the connection.
-fn read_head(reader: &mut BufReader<TcpStream>) -> Option<usize> {
-    let mut length = 0;
+struct Head {
+    length: usize,
+    authorization: String,
+}
+
+/// `None` at the end of the connection.
+fn read_head(reader: &mut impl BufRead) -> Option<Head> {
+    let mut head = Head { length: 0, authorization: String::new() };
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
         match line.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
-            None if line.trim_end().is_empty() => return Some(length),
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                head.length = value.trim().parse().ok()?;
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                head.authorization = value.trim().to_owned();
+            }
+            None if line.trim_end().is_empty() => return Some(head),
             _ => {}
         }
     }
@@ -233,13 +278,24 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> Option<usize> {
 
 /// The message's number within its user is `properties.n`, where tests write the messages.
 fn parse(body: &[u8]) -> Vec<Item> {
-    let body: serde_json::Value = serde_json::from_slice(body).expect("the body is JSON");
-    assert!(body["sentAt"].is_string());
-    let item = |item: &serde_json::Value| Item {
-        id: item["messageId"].as_str().expect("an id").to_owned(),
-        user: item["userId"].as_str().or(item["anonymousId"].as_str()).expect("a user").to_owned(),
-        number: item["properties"]["n"].as_u64().unwrap_or_default(),
-        at: Instant::now(),
+    #[derive(serde::Deserialize)]
+    struct Batch<'a> {
+        #[serde(borrow)]
+        batch: Vec<&'a serde_json::value::RawValue>,
+        #[serde(rename = "sentAt")]
+        sent_at: String,
+    }
+    let batch: Batch<'_> = serde_json::from_slice(body).expect("the body is a batch");
+    assert!(batch.sent_at.ends_with('Z'));
+    let read = |raw: &&serde_json::value::RawValue| {
+        let item: serde_json::Value = serde_json::from_str(raw.get()).expect("an item is JSON");
+        Item {
+            id: item["messageId"].as_str().expect("an id").to_owned(),
+            user: item["userId"].as_str().or(item["anonymousId"].as_str()).expect("a user").to_owned(),
+            number: item["properties"]["n"].as_u64().unwrap_or_default(),
+            bytes: raw.get().len(),
+            at: Instant::now(),
+        }
     };
-    body["batch"].as_array().expect("a batch").iter().map(item).collect()
+    batch.batch.iter().map(read).collect()
 }

@@ -67,6 +67,8 @@ pub struct Tally {
     pub forgotten: u64,
     pub retried: BTreeMap<Why, u64>,
     pub dead: BTreeMap<DeadReason, u64>,
+    /// Of the dead, those that had been replayed: they failed a second time.
+    pub dead_again: u64,
     pub rate_waited: Duration,
 }
 

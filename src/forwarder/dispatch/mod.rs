@@ -178,6 +178,7 @@ impl Dispatch {
         self.burying.remove(&letter.place);
         self.held_bytes -= letter.bytes;
         *self.tally.dead.entry(letter.reason).or_default() += 1;
+        self.tally.dead_again += u64::from(letter.record.replayed > 0);
         self.settle(letter.place, now);
     }
 

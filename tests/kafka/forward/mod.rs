@@ -2,6 +2,7 @@
 
 mod faults;
 mod kills;
+mod line;
 mod refusals;
 mod retention;
 mod stop;
@@ -42,8 +43,13 @@ impl Setup {
              stop_timeout = \"3s\"\n{more}"
         );
         std::fs::write(folder.path().join("kairos.toml"), text).expect("settings are written");
-        std::fs::write(folder.path().join("key"), "a-key-of-tests\n").expect("a key is written");
-        Self { bootstrap: bootstrap.to_owned(), topic, folder }
+        let setup = Self { bootstrap: bootstrap.to_owned(), topic, folder };
+        setup.write_key("a-key-of-tests\n");
+        setup
+    }
+
+    fn write_key(&self, key: &str) {
+        std::fs::write(self.folder.path().join("key"), key).expect("a key is written");
     }
 
     fn log(&self) -> PathBuf {
@@ -76,11 +82,13 @@ impl Setup {
         std::fs::read_to_string(self.folder.path().join("kairos.toml")).expect("settings were written")
     }
 
-    /// With another `timeout` of a request.
-    fn with_timeout(self, timeout: &str) -> Self {
-        let text = self.settings().replace("timeout = \"1s\"", &format!("timeout = \"{timeout}\""));
+    fn change(&self, change: impl Fn(String) -> String) {
+        let text = change(self.settings());
         std::fs::write(self.folder.path().join("kairos.toml"), text).expect("settings are written");
-        self
+    }
+
+    fn dead_letters(&self) -> Vec<topics::Stored> {
+        topics::committed(&self.bootstrap, &format!("{}.dead", self.topic))
     }
 
     /// Message `n` of user `n % users`.
@@ -117,6 +125,10 @@ impl Setup {
 struct Admin(u16);
 
 impl Admin {
+    fn status(&self, path: &str) -> Option<u16> {
+        Some(admin::get(self.0, path)?.0)
+    }
+
     fn metric(&self, name: &str) -> Option<f64> {
         admin::metric(self.0, name)
     }

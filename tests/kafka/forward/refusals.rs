@@ -1,8 +1,6 @@
 //! What the endpoint refuses: a bad message, and a bad key.
 
-use std::time::{Duration, Instant};
-
-use super::{LANES, LIMIT, Setup, check, message};
+use super::{LANES, Setup, check, message};
 use crate::support::broker::shared;
 use crate::support::segment::{Fault, Segment};
 use crate::support::topics::{self, Record};
@@ -35,27 +33,62 @@ fn a_bad_message_is_a_dead_letter_and_the_others_arrive() {
     sidecar.kill();
 }
 
+/// `another-key-of-tests` as user name, an empty password.
+const ANOTHER_KEY: &str = "Basic YW5vdGhlci1rZXktb2YtdGVzdHM6";
+
 #[test]
 fn a_refused_key_stops_it_until_another_is_written() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    let refuse = Arc::new(AtomicBool::new(true));
-    let refused = refuse.clone();
-    let segment = Segment::start(move |_, _| {
-        if refused.load(Ordering::SeqCst) { Fault::Answer { status: 401, headers: vec![] } } else { Fault::None }
-    });
+    for status in [401, 403] {
+        let segment = Segment::start(|_, _| Fault::None);
+        segment.want(status, ANOTHER_KEY);
+        let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+        setup.produce(100, 4);
+        let (sidecar, admin) = setup.start_with_admin();
+        topics::wait_for("the halt", || admin.metric("kairos_forward_halted") == Some(1.0));
+        topics::wait_for("readiness to go", || admin.status("/readyz") == Some(503));
+        assert!(segment.items().is_empty() && segment.requests() <= LANES);
+        assert!(setup.log_text().contains("sending has stopped"), "{}", setup.log_text());
+        setup.write_key("another-key-of-tests\n");
+        setup.wait_for_committed(100);
+        assert_eq!(check(&segment, 100), 0);
+        assert!(setup.dead_letters().is_empty());
+        topics::wait_for("readiness", || admin.status("/readyz") == Some(200));
+        for secret in ["a-key-of-tests", "another-key-of-tests", ANOTHER_KEY] {
+            assert!(!setup.log_text().contains(secret));
+        }
+        sidecar.kill();
+    }
+}
+
+#[test]
+fn a_delete_drops_what_is_still_held_of_that_user() {
+    let segment = Segment::start(|_, _| Fault::None);
+    segment.want(401, ANOTHER_KEY);
     let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
     setup.produce(100, 4);
-    let sidecar = setup.start();
-    let started = Instant::now();
-    while !setup.log_text().contains("sending has stopped") {
-        assert!(started.elapsed() < LIMIT, "{}", setup.log_text());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(segment.items().is_empty() && segment.requests() <= LANES);
-    refuse.store(false, Ordering::SeqCst);
-    std::fs::write(setup.folder.path().join("key"), "another-key-of-tests\n").expect("the key is changed");
-    setup.wait_for_committed(100);
-    assert_eq!(check(&segment, 100), 0);
+    let delete = Record { value: None, ..message(100, 1) };
+    topics::produce_with_headers(shared(), &setup.topic, &delete, &[("kairos-kind", b"delete")]);
+    let (sidecar, admin) = setup.start_with_admin();
+    topics::wait_for("the halt", || admin.metric("kairos_forward_halted") == Some(1.0));
+    topics::wait_for("the delete", || admin.metric("kairos_forward_forgotten_total") == Some(25.0));
+    setup.write_key("another-key-of-tests\n");
+    setup.wait_for_committed(101);
+    assert_eq!(check(&segment, 75), 0);
+    assert!(!segment.first_arrivals().contains_key("u1"));
+    sidecar.kill();
+}
+
+#[test]
+fn a_replayed_message_that_fails_once_more_is_seen() {
+    let segment = Segment::start(|_, _| Fault::Answer { status: 400, headers: vec![] });
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    topics::produce_with_headers(shared(), &setup.topic, &message(0, 0), &[("kairos-replayed", b"1")]);
+    topics::produce(shared(), &setup.topic, &[message(1, 1)]);
+    let (sidecar, admin) = setup.start_with_admin();
+    setup.wait_for_committed(2);
+    topics::wait_for("the metric", || admin.metric("kairos_forward_dead_again_total") == Some(1.0));
+    let mut marks: Vec<_> = setup.dead_letters().iter().map(|letter| letter.header("kairos-replayed")).collect();
+    marks.sort();
+    assert_eq!(marks, [None, Some("1".to_owned())]);
     sidecar.kill();
 }

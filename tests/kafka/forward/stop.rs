@@ -46,7 +46,8 @@ fn what_is_under_way_comes_home_and_is_committed() {
 #[test]
 fn an_endpoint_that_hangs_does_not_hold_up_the_end() {
     let segment = Segment::start(|_, _| Fault::Slow(Duration::from_secs(60)));
-    let setup = Setup::new(shared(), &segment, "rate = 1000000\n").with_timeout("60s");
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.change(|text| text.replace("\ntimeout = \"1s\"", "\ntimeout = \"60s\""));
     setup.produce(100, 4);
     let mut sidecar = setup.start();
     setup.wait_for_distinct(&segment, 1);
