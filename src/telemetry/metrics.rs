@@ -79,6 +79,7 @@ mod table {
         FORWARD_FORGOTTEN: Counter, "kairos_forward_forgotten_total", [], "Messages dropped because their user was deleted.";
         FORWARD_RETRIED: Counter, "kairos_forward_retried_total", ["reason"], "Messages in requests that are tried again, by reason.";
         FORWARD_DEAD: Counter, "kairos_forward_dead_total", ["reason"], "Messages written to the dead-letter topic, by reason.";
+        FORWARD_DEAD_AGAIN: Counter, "kairos_forward_dead_again_total", [], "Dead letters that had been replayed and failed once more.";
         FORWARD_RATE_WAIT: Counter, "kairos_forward_rate_wait_seconds_total", [], "Time that batches waited for the rate limit.";
         FORWARD_REQUEST_SECONDS: Histogram(&[]), "kairos_forward_request_seconds", [], "From sending a request to its answer.";
         FORWARD_REQUEST_BYTES: Histogram(&[]), "kairos_forward_request_bytes", [], "Bytes of a request before compression.";

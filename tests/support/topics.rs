@@ -133,6 +133,11 @@ impl Writer {
         }
     }
 
+    /// Lets it work, where there are pauses between the records.
+    pub fn poll(&self) {
+        self.0.poll(Duration::ZERO);
+    }
+
     /// Waits until the broker has them all.
     pub fn finish(self) {
         self.0.flush(LIMIT).expect("all records are written");
