@@ -115,13 +115,11 @@ fn drain(what: &str, count: usize, settings: &str) {
     let site = Site::new(&sink.url(), settings);
     site.fill(count);
     let sidecar = site.start();
-    let started = Instant::now();
     sink.wait_for(1, LIMIT);
     let first = Instant::now();
     sink.wait_for(count, LIMIT);
-    let wall = first.elapsed();
-    let usage = Usage::of(sidecar.pid(), started.elapsed());
-    let rate = count as f64 / wall.as_secs_f64();
+    let usage = Usage::of(sidecar.pid(), first.elapsed());
+    let rate = count as f64 / usage.wall.as_secs_f64();
     let cpu = usage.cpu.as_secs_f64() * 1e6 / count as f64;
     println!("  {what:<20} {rate:>9.0} messages/s   {cpu:>6.2} µs of CPU a message   {:>4} MB at most", usage.peak_mb);
     sidecar.kill();
