@@ -48,6 +48,11 @@ pub fn run(args: Args) -> Result<(), Exit> {
     print(&text::page(&explanation))
 }
 
+/// A moment's condition, part by part, as text; for those who say why it did or did not fire.
+pub fn condition(said: &Explanation, moment: usize) -> String {
+    text::condition(said, moment)
+}
+
 fn from_events(args: &Args, path: &Path) -> Result<Explanation, Exit> {
     let raw = args.config.load()?.raw;
     let options = Options {

@@ -23,6 +23,13 @@ pub fn page(said: &Explanation) -> String {
     page.out
 }
 
+/// One moment's condition alone.
+pub fn condition(said: &Explanation, moment: usize) -> String {
+    let mut page = Page { out: String::new(), now: said.at.0 };
+    page.part(0, &said.moments[moment].when);
+    page.out
+}
+
 struct Page {
     out: String,
     now: Millis,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::commands::explain;
 use crate::engine::event::time;
+use crate::engine::explain::Found;
 use crate::engine::playbook::meant::Playbook;
 use crate::engine::playbook::program::Program;
 use crate::engine::playbook::tests::{Expectation, Expected, TestCase};
@@ -14,8 +16,15 @@ use crate::engine::{Action, Engine, Input, Millis, Options, Record};
 /// What was sent of one user.
 #[derive(Default)]
 struct Sent {
-    tracks: Vec<(String, Millis)>,
+    tracks: Vec<Track>,
     traits: Map<String, Value>,
+}
+
+/// A message about a moment: what it said of the score then.
+struct Track {
+    event: String,
+    at: Millis,
+    score: Option<String>,
 }
 
 struct Run<'a> {
@@ -44,9 +53,9 @@ pub fn run(program: &Arc<Program>, case: &TestCase) -> Vec<String> {
     records.sort_by_key(|(at, _)| *at);
     let end = records.last().map_or(case.start, |(at, _)| *at);
     let end = case.expect.iter().filter_map(|e| latest(&e.expected)).fold(end, Millis::max);
-    // Expectations at a time are looked at when the clock gets there; the others at the end.
+    // Each is looked at when the clock has got as far as it speaks of; those of no time at the end.
     let mut checks: Vec<(Millis, &Expectation)> =
-        case.expect.iter().map(|e| (at(&e.expected).unwrap_or(end), e)).collect();
+        case.expect.iter().map(|e| (due(&e.expected).unwrap_or(end), e)).collect();
     checks.sort_by_key(|(at, _)| *at);
     let mut failures = Vec::new();
     let mut records = records.into_iter().peekable();
@@ -62,9 +71,10 @@ pub fn run(program: &Arc<Program>, case: &TestCase) -> Vec<String> {
     failures
 }
 
-fn at(expected: &Expected) -> Option<Millis> {
+/// When it is known whether an expectation was met.
+fn due(expected: &Expected) -> Option<Millis> {
     match expected {
-        Expected::Moment { .. } => None,
+        Expected::Moment { before, .. } => *before,
         Expected::Score { at, .. } | Expected::Segment { at, .. } | Expected::Trait { at, .. } => *at,
     }
 }
@@ -72,8 +82,8 @@ fn at(expected: &Expected) -> Option<Millis> {
 /// The last time an expectation speaks of: the clock must get there.
 fn latest(expected: &Expected) -> Option<Millis> {
     match expected {
-        Expected::Moment { before, after, .. } => before.or(*after),
-        other => at(other),
+        Expected::Moment { before: None, after, .. } => *after,
+        other => due(other),
     }
 }
 
@@ -104,7 +114,8 @@ impl Run<'_> {
         if let Some(traits) = message.get("traits").and_then(Value::as_object) {
             sent.traits.extend(traits.clone());
         } else if let (Some(event), Some(at)) = (message["event"].as_str(), message["timestamp"].as_str()) {
-            sent.tracks.push((event.to_owned(), time::parse(at).unwrap_or_default()));
+            let at = time::parse(at).unwrap_or_default();
+            sent.tracks.push(Track { event: event.to_owned(), at, score: score_of(&message["properties"]) });
         }
     }
 
@@ -119,9 +130,8 @@ impl Run<'_> {
                 let name = format!("mk_{}{}", self.playbook.moments[*moment].name, if *ended { "_ended" } else { "" });
                 let inside =
                     |at: &Millis| after.is_none_or(|after| after <= *at) && before.is_none_or(|before| *at <= before);
-                let all: Vec<Millis> =
-                    sent.tracks.iter().filter(|(event, _)| *event == name).map(|(_, at)| *at).collect();
-                if all.iter().any(inside) == *happens {
+                let all: Vec<&Track> = sent.tracks.iter().filter(|track| track.event == name).collect();
+                if all.iter().any(|track| inside(&track.at)) == *happens {
                     return None;
                 }
                 let expected = if *happens { "expected" } else { "expected no" };
@@ -162,7 +172,19 @@ impl Run<'_> {
             let segment = &score.segments[usize::from(now.segment)].name;
             text += &format!("\n  {} = {:.4} ({segment}): {}", score.name, now.value, now.reasons(score).join("; "));
         }
+        if let Expected::Moment { moment, .. } = &expectation.expected {
+            text += &self.condition(user, *moment);
+        }
         Some(text)
+    }
+
+    /// What a moment's condition came to, part by part.
+    fn condition(&self, user: &str, moment: usize) -> String {
+        let Found::User(subject) = self.engine.find_subject(user) else { return "\n  there is no such user".into() };
+        let said = subject.explain(false);
+        let name = &said.moments[moment].name;
+        let tree = explain::condition(&said, moment);
+        tree.lines().fold(format!("\n  {name}, when:"), |text, line| text + "\n    " + line)
     }
 }
 
@@ -172,10 +194,20 @@ fn interval(after: Option<Millis>, before: Option<Millis>) -> String {
     after.unwrap_or_default() + &before.unwrap_or_default()
 }
 
-fn times(all: &[Millis]) -> String {
+fn times(all: &[&Track]) -> String {
     if all.is_empty() {
         return "never".into();
     }
-    let all: Vec<String> = all.iter().map(|at| format!("at {}", time::format(*at))).collect();
-    all.join(", ")
+    let one = |track: &&Track| {
+        let score = track.score.as_ref().map(|score| format!(" ({score})"));
+        format!("at {}{}", time::format(track.at), score.unwrap_or_default())
+    };
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Of a message's properties: the score, its segment and what made it.
+fn score_of(properties: &Value) -> Option<String> {
+    let (score, segment) = (properties["score"].as_str()?, properties["segment"].as_str()?);
+    let signals: Vec<&str> = properties["signals"].as_array()?.iter().filter_map(Value::as_str).collect();
+    Some(format!("{score} {segment}: {}", signals.join("; ")))
 }
