@@ -6,11 +6,14 @@ pub mod check;
 pub mod config;
 pub mod dead;
 pub mod demo;
+pub mod events;
 mod exit;
 pub mod explain;
 pub mod forward;
 pub mod health;
 pub mod init;
+mod input;
+mod inventory;
 mod manual;
 mod playbook;
 mod progress;
@@ -66,6 +69,8 @@ enum Command {
     State(state::Args),
     /// Look at dead letters, and send them again
     Dead(dead::Args),
+    /// Show what events hold: names, paths, ids and keys, as a start for a playbook
+    Events(events::Args),
     /// Put a group's positions somewhere else, with the state that belongs there
     Reset(reset::Args),
     /// Write a settings file and a playbook to begin with
@@ -93,6 +98,7 @@ impl Cli {
             Command::Health(args) => health::run(args),
             Command::State(args) => state::run(args),
             Command::Dead(args) => dead::run(args),
+            Command::Events(args) => events::run(args),
             Command::Reset(args) => reset::run(args),
             Command::Init(args) => init::run(args),
             Command::Completions(args) => manual::completions(args),

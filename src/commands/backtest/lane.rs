@@ -6,16 +6,17 @@ use std::collections::BinaryHeap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::block::{Block, Blocks, Decoder, Entry};
+use super::block::{Decoded, Decoder};
 use super::census::Found;
 use crate::commands::Exit;
+use crate::commands::input::{Block, Blocks, Entry};
 use crate::engine::Millis;
 
 /// Blocks that wait between two threads.
 const WAITING: usize = 4;
 
 /// A block, or that there are no more.
-type Next = Result<Option<Block>, Exit>;
+type Next<B = Decoded> = Result<Option<B>, Exit>;
 
 /// One input, decoded.
 enum Lane {
@@ -47,9 +48,8 @@ impl Lane {
     fn next_block(&mut self) -> Next {
         match self {
             Self::Here { blocks, decoder } => {
-                let mut block = blocks.next_block()?;
-                block.iter_mut().for_each(|block| decoder.decode(block));
-                Ok(block)
+                let block = blocks.next_block()?;
+                Ok(block.map(|block| decoder.decode(block)))
             }
             Self::There { decoded, turn } => {
                 let next = decoded[*turn].recv();
@@ -62,19 +62,17 @@ impl Lane {
 }
 
 /// Whether there is more to send, and somebody who takes it.
-fn send(to: &SyncSender<Next>, next: Next) -> bool {
+fn send<B>(to: &SyncSender<Next<B>>, next: Next<B>) -> bool {
     let is_more = matches!(next, Ok(Some(_)));
     to.send(next).is_ok() && is_more
 }
 
-fn spawn_decoder(mut decoder: Decoder) -> (SyncSender<Next>, Receiver<Next>) {
-    let (raw_to, raw) = sync_channel::<Next>(WAITING);
+fn spawn_decoder(mut decoder: Decoder) -> (SyncSender<Next<Block>>, Receiver<Next>) {
+    let (raw_to, raw) = sync_channel::<Next<Block>>(WAITING);
     let (decoded_to, decoded) = sync_channel(WAITING);
     thread::spawn(move || {
-        while let Ok(mut next) = raw.recv() {
-            if let Ok(Some(block)) = &mut next {
-                decoder.decode(block);
-            }
+        while let Ok(next) = raw.recv() {
+            let next = next.map(|block| block.map(|block| decoder.decode(block)));
             if !send(&decoded_to, next) {
                 return;
             }
@@ -83,14 +81,14 @@ fn spawn_decoder(mut decoder: Decoder) -> (SyncSender<Next>, Receiver<Next>) {
     (raw_to, decoded)
 }
 
-fn spawn_reader(mut blocks: Box<dyn Blocks>, to: Vec<SyncSender<Next>>) {
+fn spawn_reader(mut blocks: Box<dyn Blocks>, to: Vec<SyncSender<Next<Block>>>) {
     thread::spawn(move || to.iter().cycle().all(|decoder| send(decoder, blocks.next_block())));
 }
 
 struct Head {
     name: String,
     lane: Lane,
-    block: Block,
+    block: Decoded,
     at: usize,
 }
 
@@ -110,7 +108,7 @@ pub struct Taken<'a> {
     pub input: &'a str,
     pub entry: Entry,
     pub value: Option<&'a [u8]>,
-    pub block: &'a Block,
+    pub block: &'a Decoded,
     /// In the block.
     pub at: usize,
 }
@@ -122,7 +120,7 @@ impl Merge {
         let head = |blocks: Box<dyn Blocks>| Head {
             name: blocks.name().to_owned(),
             lane: Lane::new(blocks, decoder, each),
-            block: Block::default(),
+            block: Decoded::default(),
             at: 0,
         };
         let heads = inputs.into_iter().map(head).collect();
@@ -135,7 +133,7 @@ impl Merge {
 
     /// The earliest time near the beginning, for records there that say none.
     pub fn first_time(&self) -> Option<Millis> {
-        let first = |head: &Head| head.block.entries.iter().find_map(|entry| entry.time);
+        let first = |head: &Head| head.block.block.entries.iter().find_map(|entry| entry.time);
         self.heads.iter().filter_map(first).min()
     }
 
@@ -149,17 +147,17 @@ impl Merge {
         let Some(Reverse((_, input))) = self.order.pop() else { return Ok(None) };
         self.taken = Some(input);
         let Head { name, block, at, .. } = &self.heads[input];
-        Ok(Some(Taken { input: name, entry: block.entries[*at], value: block.value(*at), block, at: *at }))
+        Ok(Some(Taken { input: name, entry: block.block.entries[*at], value: block.block.value(*at), block, at: *at }))
     }
 
     fn refill(&mut self, input: usize) -> Result<(), Exit> {
         let head = &mut self.heads[input];
-        while head.at == head.block.entries.len() {
+        while head.at == head.block.block.entries.len() {
             let Some(mut block) = head.lane.next_block()? else { return Ok(()) };
             self.found.add(std::mem::take(&mut block.found));
             (head.block, head.at) = (block, 0);
         }
-        self.order.push(Reverse((head.block.entries[head.at].time, input)));
+        self.order.push(Reverse((head.block.block.entries[head.at].time, input)));
         Ok(())
     }
 }

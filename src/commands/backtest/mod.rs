@@ -6,33 +6,27 @@ mod census;
 mod compare;
 mod html;
 mod lane;
-mod lines;
 mod out;
 mod outcome;
 mod replay;
 mod report;
 mod side;
 mod summary;
-mod topic;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use super::progress::{Progress, Whole};
+use crate::commands::input::{self, Blocks, Topic};
+use crate::commands::progress::{Progress, Whole};
 use crate::commands::{ConfigArg, Exit, a_time, print};
 use crate::engine::playbook::meant::Playbook;
 use crate::engine::{Engine, Millis, Options};
 use crate::settings::Settings;
-use block::Blocks;
-use lines::Lines;
 use out::Out;
 use outcome::Sightings;
 use replay::{Outs, Replay, Rules};
 use report::Report;
 use side::Side;
-use topic::Topic;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -96,7 +90,8 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let sightings = args.outcome.as_deref().map(|name| Sightings::new(&playbook, name, args.within.as_deref()));
     let sightings = sightings.transpose()?;
     let against = args.against.as_deref().map(super::playbook::load).transpose()?;
-    let range = (args.from.as_deref().map(a_time).transpose()?, args.to.as_deref().map(a_time).transpose()?);
+    let range =
+        (args.from.as_deref().map(a_time).transpose()?, args.to.as_deref().map(a_time).transpose()?);
     let create = |path: &Option<PathBuf>| path.as_deref().map(Out::create).transpose();
     let outs = Outs { emit: create(&args.emit)?, rejects: create(&args.rejects)? };
     let is_topic = args.events.is_empty();
@@ -132,15 +127,7 @@ pub fn settle(playbook: Playbook, options: Options, events: &[PathBuf], allow_ju
 }
 
 fn run_files(replay: &mut Replay, paths: &[PathBuf], threads: usize) -> Result<(), Exit> {
-    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
-        return Err(Exit::Usage("standard input (-) can be read once only".into()));
-    }
-    let read = Arc::new(AtomicU64::new(0));
-    let open = |path: &PathBuf| Ok(Box::new(Lines::open(path, &read)?) as Box<dyn Blocks>);
-    let inputs = paths.iter().map(open).collect::<Result<Vec<_>, Exit>>()?;
-    let sizes: Option<Vec<u64>> = paths.iter().map(|path| size(path)).collect();
-    let whole = sizes.map_or(Whole::Unknown, |sizes| Whole::Bytes { size: sizes.iter().sum(), read });
-    let progress = Progress::new(whole);
+    let (inputs, progress) = input::files(paths)?;
     replay.run(0, inputs, threads, &progress)?;
     progress.finish();
     Ok(())
@@ -181,13 +168,4 @@ fn options(args: &Args, settings: &Settings) -> Result<Options, Exit> {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-/// Of a plain file.
-fn size(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().filter(|data| data.is_file()).map(|data| data.len())
 }

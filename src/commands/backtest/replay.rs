@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use super::block::{Blocks, Decoder};
+use super::block::Decoder;
 use super::census::{Census, Found, number_paths};
 use super::lane::{Merge, Taken};
 use super::out::Out;
 use super::side::Side;
 use crate::commands::Exit;
+use crate::commands::input::Blocks;
 use crate::commands::progress::Progress;
 use crate::engine::event::time;
 use crate::engine::playbook::meant::Path;

@@ -134,8 +134,8 @@ impl Items<'_> {
         outer
     }
 
-    /// See [`Reader::read_ahead`].
-    pub(super) fn file_time(&mut self) -> Option<Millis> {
+    /// The record's time as files have it, see [`Reader::read_ahead`]. Asked before the first item.
+    pub fn file_time(&mut self) -> Option<Millis> {
         match &self.rest {
             Rest::One => own_time(&self.fields(self.spans)),
             Rest::Batch(batch) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::block::{BLOCK_BYTES, Block, Blocks};
+use super::{BLOCK_BYTES, Block, Blocks};
 use crate::commands::Exit;
 
 /// Bytes of a line that are kept; what goes beyond can be no record, whatever it says.

@@ -7,7 +7,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::block::{BLOCK_BYTES, Block, Blocks};
+use super::{BLOCK_BYTES, Block, Blocks};
 use crate::commands::{Exit, run};
 use crate::engine::Millis;
 use crate::settings::Settings;
@@ -60,6 +60,15 @@ impl Topic {
         self.ranges.iter().map(|(start, end)| (end - start) as u64).sum()
     }
 
+    /// Leaves of each partition no more than the latest `records`; returns how many are left out in all.
+    pub fn keep_latest(&mut self, records: u64) -> u64 {
+        let cut = |(start, end): &mut (i64, i64)| {
+            let kept = (*end).saturating_sub_unsigned(records).max(*start);
+            (kept - std::mem::replace(start, kept)) as u64
+        };
+        self.ranges.iter_mut().map(cut).sum()
+    }
+
     pub fn partition(&self, partition: i32) -> Result<Partition, Exit> {
         let (start, end) = self.ranges[partition as usize];
         let name = format!("{}/{partition}", self.name);
@@ -104,9 +113,11 @@ impl Blocks for Partition {
                     self.is_over = message.offset() + 1 >= self.end;
                     // The log may have gone on past the end, or the record at the end may be gone.
                     if message.offset() < self.end {
+                        block.bytes.extend_from_slice(message.key().unwrap_or_default());
                         let start = block.bytes.len();
                         block.bytes.extend_from_slice(message.payload().unwrap_or_default());
                         let entry = block.push(start, message.offset() as u64);
+                        entry.key_bytes = message.key().map(|key| key.len() as u32);
                         entry.is_tombstone = message.payload().is_none();
                         entry.time = message.timestamp().to_millis().filter(|time| *time >= 0);
                     }
