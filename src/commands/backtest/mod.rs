@@ -90,8 +90,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let sightings = args.outcome.as_deref().map(|name| Sightings::new(&playbook, name, args.within.as_deref()));
     let sightings = sightings.transpose()?;
     let against = args.against.as_deref().map(super::playbook::load).transpose()?;
-    let range =
-        (args.from.as_deref().map(a_time).transpose()?, args.to.as_deref().map(a_time).transpose()?);
+    let range = (args.from.as_deref().map(a_time).transpose()?, args.to.as_deref().map(a_time).transpose()?);
     let create = |path: &Option<PathBuf>| path.as_deref().map(Out::create).transpose();
     let outs = Outs { emit: create(&args.emit)?, rejects: create(&args.rejects)? };
     let is_topic = args.events.is_empty();
