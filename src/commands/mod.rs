@@ -20,6 +20,7 @@ mod progress;
 pub mod reset;
 pub mod run;
 pub mod schema;
+pub mod snapshot;
 pub mod state;
 pub mod test;
 
@@ -67,6 +68,8 @@ enum Command {
     Health(health::Args),
     /// Show how a group stands: position, lag, clock, marks, snapshots and owner of each partition
     State(state::Args),
+    /// Look at the files of state: list them, check them, see what is in them
+    Snapshot(snapshot::Args),
     /// Look at dead letters, and send them again
     Dead(dead::Args),
     /// Show what events hold: names, paths, ids and keys, as a start for a playbook
@@ -97,6 +100,7 @@ impl Cli {
             Command::Forward(args) => forward::run(args),
             Command::Health(args) => health::run(args),
             Command::State(args) => state::run(args),
+            Command::Snapshot(args) => snapshot::run(args),
             Command::Dead(args) => dead::run(args),
             Command::Events(args) => events::run(args),
             Command::Reset(args) => reset::run(args),

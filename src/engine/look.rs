@@ -42,4 +42,36 @@ impl Engine {
             }
         }
     }
+
+    /// What each kind of thing takes: of one user, or of all profiles. How many profiles there are (of users, and
+    /// anonymous ones), and for each cell of the program how many of them have it, with how many bytes.
+    pub fn parts(&self, user: Option<&str>) -> Parts {
+        let mut parts = Parts { cells: vec![(0, 0); self.program.cells.len()], ..Parts::default() };
+        let mut body = Body::new(self.program.cells.len());
+        let one = user.map(|user| self.table.find(Kind::User, user));
+        let range = one.map_or(0..self.table.end(), |found| found.map_or(0..0, |at| at..at + 1));
+        for profile in range.filter_map(|at| self.table.get(at)) {
+            match profile.kind {
+                Kind::User => parts.users += 1,
+                Kind::Anonymous => parts.anonymous += 1,
+            }
+            parts.id_bytes += profile.id.len() as u64;
+            body.open(&profile.packed);
+            for (id, (profiles, bytes)) in (0..).zip(&mut parts.cells) {
+                if let Some(cell) = body.get(id) {
+                    *profiles += 1;
+                    *bytes += cell.len() as u64;
+                }
+            }
+        }
+        parts
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    pub users: u64,
+    pub anonymous: u64,
+    pub id_bytes: u64,
+    pub cells: Vec<(u64, u64)>,
 }

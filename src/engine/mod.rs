@@ -23,6 +23,7 @@ pub mod table;
 mod watch;
 
 pub use counts::Counts;
+pub use look::Parts;
 pub use playbook::meant::Millis;
 pub use snapshot::Damage;
 pub use state::{Engine, Input, Mark, Options, Partitioner, Progress};

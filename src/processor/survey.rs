@@ -10,9 +10,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use super::batch::Committed;
 use super::group::Member;
 use super::position::Position;
-use super::snapshots::file_of;
+use super::snapshots::{StoreOrDamage, file_of, playbook_file, read_chain};
 use super::{Config, Fault, raw};
-use crate::storage::{self, Header, SnapshotId, Store, Unreadable};
+use crate::storage::{self, Contents, Header, SnapshotId, Store, Unreadable};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -44,6 +44,8 @@ impl fmt::Display for Holder {
 pub struct Stored {
     pub id: SnapshotId,
     pub bytes: u64,
+    /// Version of its format, where it is a snapshot.
+    pub format: Option<u16>,
     pub header: Result<Header, Unreadable>,
 }
 
@@ -103,15 +105,44 @@ impl Survey {
 
     /// A partition's snapshot files, oldest first, with what their headers say.
     pub fn snapshots(&self, partition: i32) -> Result<Vec<Stored>, Fault> {
+        self.stored(partition, |_, bytes| storage::read_header(bytes))
+    }
+
+    /// The same with all of each file read, and every checksum in it.
+    pub fn checked_snapshots(&self, partition: i32) -> Result<Vec<Stored>, Fault> {
+        self.stored(partition, |id, bytes| storage::read(id, bytes).map(|contents| contents.header))
+    }
+
+    fn stored(
+        &self,
+        partition: i32,
+        read: impl Fn(&SnapshotId, &[u8]) -> Result<Header, Unreadable>,
+    ) -> Result<Vec<Stored>, Fault> {
         let mut all = Vec::new();
         for entry in self.store.list(&partition.to_string())? {
             let Some(id) = SnapshotId::of_file(&entry.name) else { continue };
-            let bytes = self.store.get(&file_of(partition, &id))?;
-            let header = bytes.ok_or(Unreadable::Missing).and_then(|bytes| storage::read_header(&bytes));
-            all.push(Stored { id, bytes: entry.bytes, header });
+            // Its owner may prune meanwhile.
+            let Some(bytes) = self.store.get(&file_of(partition, &id))? else { continue };
+            let (format, header) = (storage::version(&bytes), read(&id, &bytes));
+            all.push(Stored { id, bytes: entry.bytes, format, header });
         }
         all.sort_by_key(|stored| (stored.position().map(|position| position.wall), stored.id.offset));
         Ok(all)
+    }
+
+    /// A snapshot and all it rests on, base first.
+    pub fn chain(&self, partition: i32, id: &SnapshotId) -> Result<Result<Vec<Contents>, Unreadable>, Fault> {
+        match read_chain(&self.store, partition, id) {
+            Ok(chain) => Ok(Ok(chain)),
+            Err(StoreOrDamage::Damage(damage)) => Ok(Err(damage)),
+            Err(StoreOrDamage::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// The text of a playbook that was in force; what is there may be anything.
+    pub fn playbook(&self, fingerprint: &str) -> Result<Option<String>, Fault> {
+        let text = self.store.get(&playbook_file(fingerprint))?;
+        Ok(text.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 }
 

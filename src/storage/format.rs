@@ -94,6 +94,11 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, Unreadable> {
     head(bytes).map(|(header, _)| header)
 }
 
+/// The format's version that a file says it has; `None`: it is no snapshot.
+pub fn version(bytes: &[u8]) -> Option<u16> {
+    bytes.strip_prefix(MAGIC)?.first_chunk::<2>().map(|version| u16::from_le_bytes(*version))
+}
+
 fn head(bytes: &[u8]) -> Result<(Header, &[u8]), Unreadable> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(Unreadable::NotOurs)?;
     let (version, mut rest) = rest.split_first_chunk::<2>().ok_or(Unreadable::Damaged("cut short"))?;

@@ -3,7 +3,7 @@
 
 mod format;
 
-pub use format::{Contents, FORMAT, Header, SnapshotId, Unreadable, read, read_header, write};
+pub use format::{Contents, FORMAT, Header, SnapshotId, Unreadable, read, read_header, version, write};
 
 use std::sync::Arc;
 

@@ -18,4 +18,5 @@ mod input;
 mod refusals;
 mod reload;
 mod reset;
+mod snapshots;
 mod state;
