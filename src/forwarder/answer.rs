@@ -87,7 +87,7 @@ pub fn meaning(status: u16, headers: Headers<'_>, body: &[u8], now: SystemTime) 
     match status {
         200..=299 if is_page(headers.content_type) => again(Why::Stranger),
         200..=299 => Answer::Accepted,
-        300..=399 | 401 | 403 => Answer::Halt(refusal()),
+        300..=399 | 401 | 403..=405 => Answer::Halt(refusal()),
         400 | 413 => Answer::Divide(refusal()),
         408 | 410 | 460 => again(Why::Transient),
         429 => again(Why::Throttled),
@@ -169,9 +169,9 @@ mod tests {
         for (class_wanted, statuses) in [
             ('a', vec![200, 201, 202, 204]),
             ('d', vec![400, 413]),
-            ('h', vec![301, 302, 303, 307, 308, 401, 403]),
+            ('h', vec![301, 302, 303, 307, 308, 401, 403, 404, 405]),
             ('+', vec![408, 410, 429, 460, 500, 502, 503, 504, 506, 507, 508, 520, 599]),
-            ('r', vec![402, 404, 405, 409, 411, 414, 415, 422, 431, 501, 505, 511]),
+            ('r', vec![402, 409, 411, 414, 415, 422, 431, 501, 505, 511]),
         ] {
             for status in statuses {
                 assert_eq!(class(status), class_wanted, "{status}");

@@ -11,6 +11,8 @@ use crate::settings::Secret;
 pub struct WriteKey {
     source: WriteKeySource,
     key: Secret,
+    /// How often it changed.
+    number: u64,
     seen: Option<(SystemTime, u64)>,
 }
 
@@ -29,11 +31,16 @@ impl WriteKey {
             WriteKeySource::Given(key) => (key.clone(), None),
             WriteKeySource::File(path) => (read(path)?, stamp(path)),
         };
-        Ok(Self { source, key, seen })
+        Ok(Self { source, key, number: 0, seen })
     }
 
     pub fn secret(&self) -> &Secret {
         &self.key
+    }
+
+    /// Tells which key a request was sent with.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     pub fn look(&mut self) -> Look {
@@ -47,6 +54,7 @@ impl WriteKey {
             Ok(key) if key == self.key => Look::Same,
             Ok(key) => {
                 self.key = key;
+                self.number += 1;
                 Look::Changed
             }
             Err(why) => Look::Unreadable(why),

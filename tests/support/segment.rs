@@ -193,7 +193,14 @@ impl Segment {
         while let Some(head) = read_head(&mut reader) {
             let mut body = vec![0; head.length];
             // Peeking at the ids needs the body; cut before it is answered is all the sender can tell apart.
-            if reader.read_exact(&mut body).is_err() || !self.answer(reader.get_mut(), &head.authorization, &body) {
+            if reader.read_exact(&mut body).is_err() {
+                return;
+            }
+            if head.gzip {
+                let packed = std::mem::take(&mut body);
+                flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut body).expect("it is gzip");
+            }
+            if !self.answer(reader.get_mut(), &head.authorization, &body) {
                 return;
             }
         }
@@ -252,12 +259,13 @@ fn answer_text(status: u16, headers: &[(&'static str, String)], body: &str) -> S
 
 struct Head {
     length: usize,
+    gzip: bool,
     authorization: String,
 }
 
 /// `None` at the end of the connection.
 fn read_head(reader: &mut impl BufRead) -> Option<Head> {
-    let mut head = Head { length: 0, authorization: String::new() };
+    let mut head = Head { length: 0, gzip: false, authorization: String::new() };
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -266,6 +274,9 @@ fn read_head(reader: &mut impl BufRead) -> Option<Head> {
         match line.trim_end().split_once(':') {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 head.length = value.trim().parse().ok()?;
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("content-encoding") => {
+                head.gzip = value.trim() == "gzip";
             }
             Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
                 head.authorization = value.trim().to_owned();

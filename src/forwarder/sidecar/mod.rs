@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{self, Duration};
 
+use crate::forwarder::answer::{Answer, Why};
 use crate::forwarder::client::{Client, Outcome};
 use crate::forwarder::config::Config;
 use crate::forwarder::dispatch::{Action, Dispatch, Letter, Note};
@@ -49,7 +50,7 @@ struct Sidecar {
     client: Client,
     letters: Letters,
     key: WriteKey,
-    requests: JoinSet<(usize, Outcome)>,
+    requests: JoinSet<Sent>,
     burials: JoinSet<(Letter, Result<(), KafkaError>)>,
     /// Partitions that are ours once their positions are known.
     assigning: Option<TopicPartitionList>,
@@ -66,6 +67,13 @@ struct Sidecar {
     /// What last went wrong below HTTP, for the log.
     trouble: Option<String>,
     metrics: Arc<Metrics>,
+}
+
+/// A request that has come home: its lane, and the number of the key it was sent with.
+struct Sent {
+    lane: usize,
+    key: u64,
+    outcome: Outcome,
 }
 
 /// Partitions that go as soon as their requests have come home.
@@ -155,7 +163,8 @@ impl Sidecar {
         self.metrics.request_items.observe(items as f64);
         self.metrics.request_bytes.observe(body.len() as f64);
         let request = self.client.post(body, self.key.secret());
-        self.requests.spawn(async move { (lane, request.await) });
+        let key = self.key.number();
+        self.requests.spawn(async move { Sent { lane, key, outcome: request.await } });
     }
 
     fn note(&mut self, note: &Note) {
@@ -203,11 +212,15 @@ impl Sidecar {
         Ok(())
     }
 
-    fn handle_outcome(&mut self, (lane, outcome): (usize, Outcome)) {
+    fn handle_outcome(&mut self, Sent { lane, key, mut outcome }: Sent) {
         self.metrics.request_seconds.observe(outcome.took.as_secs_f64());
         if let Some(trouble) = outcome.trouble {
             tracing::debug!(trouble, "request failed");
             self.trouble = Some(trouble);
+        }
+        // A refusal of the key before this one says nothing about this one.
+        if matches!(outcome.answer, Answer::Halt(_)) && key != self.key.number() {
+            outcome.answer = Answer::Again { why: Why::Transient, wait: None };
         }
         self.core.handle_answer(lane, outcome.answer, Instant::now());
     }

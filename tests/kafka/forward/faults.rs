@@ -1,9 +1,11 @@
 //! Everything arrives, each user's messages in order, whatever the endpoint does.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{ITEMS, Setup, check};
 use crate::support::broker::shared;
+use crate::support::random::Random;
 use crate::support::segment::{Fault, Segment};
 
 fn fault_of(number: usize) -> Fault {
@@ -38,5 +40,25 @@ fn everything_arrives_whatever_the_endpoint_does() {
     let doubles = check(&segment, 3_000);
     assert!((1..=3 * ITEMS).contains(&doubles), "three requests arrived unheard: {doubles} came twice");
     assert!(!setup.log_text().contains("a-key-of-tests"));
+    sidecar.kill();
+}
+
+/// Another mixture in each run; `KAIROS_SEED` repeats one. Compressed.
+#[test]
+fn everything_arrives_through_faults_at_random() {
+    let random = Mutex::new(Random::from_environment());
+    let segment = Segment::start(move |_, _| {
+        let mut random = random.lock().expect("nobody panics");
+        if random.below(4) > 0 {
+            return Fault::None;
+        }
+        fault_of(*random.pick(&[4, 6, 8, 10, 12, 14, 16, 18, 20]))
+    });
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\ngzip = true\n");
+    setup.produce(3_000, 40);
+    let sidecar = setup.start();
+    setup.wait_for_committed(3_000);
+    check(&segment, 3_000);
+    assert!(setup.dead_letters().is_empty());
     sidecar.kill();
 }

@@ -18,6 +18,7 @@ use crate::support::{now, ports, unique};
 
 const LANES: usize = 4;
 const ITEMS: usize = 50;
+const SESSION_TIMEOUT: Duration = Duration::from_secs(3);
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A topic of messages, its dead letters, and settings that point at the endpoint.
@@ -35,12 +36,13 @@ impl Setup {
         let folder = tempfile::tempdir().expect("a folder");
         let url = segment.url();
         let text = format!(
-            "[kafka]\nbrokers = \"{bootstrap}\"\n[kafka.properties]\n\"session.timeout.ms\" = \"3000\"\n\
+            "[kafka]\nbrokers = \"{bootstrap}\"\n[kafka.properties]\n\"session.timeout.ms\" = \"{}\"\n\
              \"heartbeat.interval.ms\" = \"300\"\n\"reconnect.backoff.max.ms\" = \"500\"\n\
              [outgoing]\ntopic = \"{topic}\"\n[admin]\nlisten = \"off\"\n\
              [forward]\ngroup = \"{topic}-group\"\nendpoint = \"{url}\"\nwrite_key_file = \"key\"\n\
              max_items = {ITEMS}\nmax_wait = \"20ms\"\nconcurrency = {LANES}\ntimeout = \"1s\"\n\
-             stop_timeout = \"3s\"\n{more}"
+             stop_timeout = \"3s\"\n{more}",
+            SESSION_TIMEOUT.as_millis()
         );
         std::fs::write(folder.path().join("kairos.toml"), text).expect("settings are written");
         let setup = Self { bootstrap: bootstrap.to_owned(), topic, folder };
@@ -76,6 +78,15 @@ impl Setup {
         let settings = self.folder.path().join(settings).display().to_string();
         let command = [env!("CARGO_BIN_EXE_kairos"), "forward", "--config", &settings].map(str::to_owned);
         Leash::start(&command, &self.log(), &Orders::default())
+    }
+
+    /// What `--dry-run` prints.
+    fn dry_run(&self) -> String {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kairos"));
+        command.args(["forward", "--dry-run", "--config"]).arg(self.folder.path().join("kairos.toml"));
+        let output = command.output().expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("messages are text")
     }
 
     fn settings(&self) -> String {

@@ -1,6 +1,9 @@
 //! What the endpoint refuses: a bad message, and a bad key.
 
-use super::{LANES, Setup, check, message};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{LANES, SESSION_TIMEOUT, Setup, check, message};
 use crate::support::broker::shared;
 use crate::support::segment::{Fault, Segment};
 use crate::support::topics::{self, Record};
@@ -58,6 +61,69 @@ fn a_refused_key_stops_it_until_another_is_written() {
         }
         sidecar.kill();
     }
+}
+
+/// The refusal of the key before comes in when its successor is known already.
+#[test]
+fn a_late_refusal_of_the_old_key_does_not_stop_the_new_one() {
+    let (arrived, told) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (note, wait) = (arrived.clone(), told.clone());
+    let segment = Segment::start(move |number, _| {
+        if number > 1 {
+            return Fault::None;
+        }
+        note.store(true, Ordering::SeqCst);
+        topics::wait_for("the new key to be known", || wait.load(Ordering::SeqCst));
+        Fault::Answer { status: 401, headers: vec![] }
+    });
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.change(|text| {
+        text.replace("\ntimeout = \"1s\"", "\ntimeout = \"60s\"").replace("concurrency = 4", "concurrency = 1")
+    });
+    setup.produce(100, 4);
+    let sidecar = setup.start();
+    topics::wait_for("a request", || arrived.load(Ordering::SeqCst));
+    setup.write_key("another-key-of-tests\n");
+    topics::wait_for("the new key", || setup.log_text().contains("the write key has changed"));
+    told.store(true, Ordering::SeqCst);
+    setup.wait_for_committed(100);
+    assert_eq!(check(&segment, 100), 0);
+    assert!(!setup.log_text().contains("sending has stopped"));
+    sidecar.kill();
+}
+
+/// More than is held at a time: reading pauses for longer than the group waits for a sign of life, and goes on.
+#[test]
+fn a_full_sidecar_stays_in_its_group() {
+    const HELD_MAX: u64 = 20_000;
+    let segment = Segment::start(|_, _| Fault::None);
+    segment.want(401, ANOTHER_KEY);
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.produce(HELD_MAX + 5_000, 40);
+    let (sidecar, admin) = setup.start_with_admin();
+    topics::wait_for("it to be full", || admin.metric("kairos_forward_held_messages") >= Some(HELD_MAX as f64));
+    std::thread::sleep(SESSION_TIMEOUT + SESSION_TIMEOUT / 2);
+    assert!(admin.metric("kairos_forward_held_messages") < Some(HELD_MAX as f64 + 1_000.0), "it went on reading");
+    setup.write_key("another-key-of-tests\n");
+    setup.wait_for_committed(HELD_MAX as i64 + 5_000);
+    assert_eq!(check(&segment, HELD_MAX as usize + 5_000), 0);
+    assert_eq!(setup.log_text().matches("partitions assigned").count(), 1, "it kept its partitions");
+    sidecar.kill();
+}
+
+#[test]
+fn a_dry_run_prints_what_would_be_sent_and_sends_nothing() {
+    let segment = Segment::start(|_, _| Fault::None);
+    let setup = Setup::new(shared(), &segment, "kinds = [\"track\"]\n");
+    setup.produce(100, 4);
+    let identify = br#"{"type":"identify","messageId":"i","userId":"u1","traits":{}}"#;
+    topics::produce(shared(), &setup.topic, &[Record { value: Some(identify.to_vec()), ..message(100, 1) }]);
+    let printed = setup.dry_run();
+    let mut lines: Vec<&str> = printed.lines().collect();
+    lines.sort();
+    assert_eq!(lines.len(), 100);
+    assert!(lines[0].contains("\"messageId\":\"kairos-00000000\"") && lines[99].contains("kairos-00000099"));
+    assert_eq!((segment.requests(), setup.committed()), (0, 0));
 }
 
 #[test]
