@@ -4,11 +4,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, Exit, print};
 use crate::engine::Millis;
 use crate::forwarder::{self, Config, Error, Kind, Metrics, Routing, WriteKeySource};
+use crate::processor::Fault;
+use crate::processor::access::{self, Need, Right};
 use crate::settings::{self, Secret, Settings};
 use crate::telemetry::admin::Sources;
 use crate::telemetry::{Admin, Health, Log, Registry};
@@ -33,12 +36,29 @@ pub fn run(args: Args) -> Result<(), Exit> {
         return forwarder::dry_run(&config(&settings, WriteKeySource::Given(Secret::new(""))), print);
     }
     let config = config(&settings, write_key(&settings)?);
+    look(&settings).map_err(super::run::exit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Exit::Fault(format!("no threads to run on: {e}")))?;
     let served = runtime.block_on(serve(config, &settings.admin));
     // A thread that still waits for a broker which is away must not hold up the end.
     runtime.shutdown_background();
     served
+}
+
+/// Reached, let in, and allowed to do what delivery takes.
+fn look(settings: &Settings) -> Result<(), Fault> {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", &settings.kafka.brokers);
+    for property in &settings.kafka.properties {
+        client.set(&property.name, property.value.expose());
+    }
+    let topic = &settings.outgoing.topic;
+    let needs = [
+        Need::topic(topic, &[Right::Read]),
+        Need::topic(format!("{topic}.dead"), &[Right::Write]),
+        Need::group(&settings.forward.group, &[Right::Read]),
+    ];
+    access::check(&client, &needs).map(drop)
 }
 
 async fn serve(config: Config, admin: &settings::Admin) -> Result<(), Exit> {

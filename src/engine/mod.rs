@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type))]
 
 mod apply;
+pub mod census;
 mod counts;
 pub mod eval;
 pub mod evaluate;

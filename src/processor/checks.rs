@@ -1,14 +1,14 @@
-//! What must be true of the broker before anything is processed: topics, their sizes, how long they keep what a
+//! What must be true of the broker before anything is processed: rights, topics, their sizes, how long they keep what a
 //! restore needs. All mistakes are found before the first is reported. It must not know workers.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::Config;
+use super::access::{self, Access, Need, Right};
+use super::{Config, Fault};
 use crate::engine::Millis;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,23 +32,30 @@ type Settings = HashMap<String, String>;
 
 struct Broker<'a> {
     config: &'a Config,
-    admin: AdminClient<DefaultClientContext>,
+    access: Access,
     runtime: tokio::runtime::Runtime,
 }
 
+/// Least privilege: `SECURITY.md` has this as a table, and a test holds the two together.
+fn needs(config: &Config) -> [Need; 5] {
+    use Right::{DescribeConfigs, Read, Write};
+    [
+        Need::topic(&config.raw_topic, &[Read, DescribeConfigs]),
+        Need::topic(&config.outgoing_topic, &[Write]),
+        Need::topic(config.dead_topic(), &[Write, DescribeConfigs]),
+        Need::topic(config.marks_topic(), &[Read, Write, DescribeConfigs]),
+        Need::group(&config.group, &[Read]),
+    ]
+}
+
 /// Looks at everything, creates what may be created. All that is wrong, in words.
-pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Vec<String>> {
-    let broker = Broker::open(config).map_err(|error| vec![error])?;
-    let cluster = broker.admin.inner().fetch_cluster_id(TIMEOUT);
-    let cluster = cluster.ok_or_else(|| vec![format!("no broker of {} answers", config.brokers)])?;
-    let raw = broker.partitions(&config.raw_topic).map_err(|error| vec![error])?;
-    let Some(raw_partitions) = raw else {
-        return Err(vec![format!("the raw topic {} ([raw] topic) is not there", config.raw_topic)]);
-    };
-    let raw = match broker.settings(&config.raw_topic) {
-        Ok(raw) => raw,
-        Err(error) => return Err(vec![error]),
-    };
+pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Fault> {
+    let broker = Broker::open(config, &needs(config))?;
+    let one = |wrong: String| Fault::Checks(vec![wrong]);
+    let raw_partitions = broker.partitions(&config.raw_topic).map_err(one)?;
+    let raw_partitions =
+        raw_partitions.ok_or_else(|| one(format!("the raw topic {} ([raw] topic) is not there", config.raw_topic)))?;
+    let raw = broker.settings(&config.raw_topic).map_err(one)?;
     let mut wrong = Vec::new();
     let mut ensure = |topic: &str, settings: &[(&str, String)], least: i32| {
         broker.ensure(topic, raw_partitions, settings, least).unwrap_or_else(|error| {
@@ -68,38 +75,39 @@ pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Vec<String
     ensure(&config.marks_topic(), &marks_settings, raw_partitions);
     let dead_bytes_max = broker.check_settings(&raw, longest_window, &mut wrong);
     if !wrong.is_empty() {
-        return Err(wrong);
+        return Err(Fault::Checks(wrong));
     }
+    let cluster = broker.access.cluster;
     Ok(Found { cluster, raw_partitions, outgoing_partitions: outgoing, dead_partitions: dead, dead_bytes_max })
 }
 
 /// The same without the calls that an embedded broker does not have.
-pub fn look_only(config: &Config) -> Result<Found, Vec<String>> {
-    let broker = Broker::open(config).map_err(|error| vec![error])?;
-    let count = |topic: &str| match broker.partitions(topic) {
-        Ok(Some(count)) => Ok(count),
-        Ok(None) => Err(vec![format!("the topic {topic} is not there")]),
-        Err(error) => Err(vec![error]),
+pub fn look_only(config: &Config) -> Result<Found, Fault> {
+    let broker = Broker::open(config, &[])?;
+    let count = |topic: &str| {
+        let found = broker.partitions(topic).and_then(|count| count.ok_or(format!("the topic {topic} is not there")));
+        found.map_err(|wrong| Fault::Checks(vec![wrong]))
     };
     Ok(Found {
-        cluster: broker.admin.inner().fetch_cluster_id(TIMEOUT).unwrap_or_else(|| "embedded".to_owned()),
         raw_partitions: count(&config.raw_topic)?,
         outgoing_partitions: count(&config.outgoing_topic)?,
         dead_partitions: count(&config.dead_topic())?,
         dead_bytes_max: usize::try_from(MESSAGE_BYTES).expect("it is positive"),
+        cluster: broker.access.cluster,
     })
 }
 
 impl<'a> Broker<'a> {
-    fn open(config: &'a Config) -> Result<Self, String> {
-        let admin = config.client().create().map_err(|error| format!("the Kafka settings are refused: {error}"))?;
+    fn open(config: &'a Config, needs: &[Need]) -> Result<Self, Fault> {
+        let access = access::check(&config.client(), needs)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(Self { config, admin, runtime: runtime.map_err(|error| error.to_string())? })
+        let runtime = runtime.map_err(|error| Fault::Kafka(format!("no thread to ask the broker on: {error}")))?;
+        Ok(Self { config, access, runtime })
     }
 
     /// How many partitions a topic has; `None`: there is no such topic.
     fn partitions(&self, topic: &str) -> Result<Option<i32>, String> {
-        let metadata = self.admin.inner().fetch_metadata(Some(topic), TIMEOUT);
+        let metadata = self.access.admin.inner().fetch_metadata(Some(topic), TIMEOUT);
         let metadata = metadata.map_err(|error| format!("the topic {topic} can't be looked at: {error}"))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {
@@ -129,7 +137,7 @@ impl<'a> Broker<'a> {
         }
         let created = self
             .runtime
-            .block_on(self.admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(TIMEOUT))));
+            .block_on(self.access.admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(TIMEOUT))));
         let one = created.map_err(|error| format!("the topic {topic} can't be created: {error}"))?.into_iter().next();
         match one {
             None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
@@ -144,7 +152,7 @@ impl<'a> Broker<'a> {
         let wrong = |error: String| format!("the settings of topic {topic} can't be read: {error}");
         let found = self
             .runtime
-            .block_on(self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &AdminOptions::new()));
+            .block_on(self.access.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &AdminOptions::new()));
         let one = found.map_err(|error| wrong(error.to_string()))?.into_iter().next();
         let resource = one.ok_or_else(|| wrong("no answer".to_owned()))?.map_err(|error| wrong(error.to_string()))?;
         Ok(resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect())

@@ -88,15 +88,7 @@ impl Config {
     /// What all clients have in common.
     pub fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", &self.brokers).set("client.id", "kairos");
-        client.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "2000");
-        if self.uses_tls() {
-            // OpenSSL compiled in looks for certificates in a folder of its own; the system's are meant.
-            client.set("ssl.ca.location", "probe");
-        }
-        for (key, value) in &self.kafka {
-            client.set(key, value);
-        }
+        self.lay_over(&mut client, &[]);
         client
     }
 
@@ -142,9 +134,16 @@ impl Config {
         client
     }
 
-    /// People's settings over our defaults, without those that are the other kind of client's.
+    /// People's settings over our defaults, without those that are the other kind of client's. From our own map:
+    /// [`ClientConfig::config_map`] has a placeholder where a password should be.
     fn lay_over(&self, client: &mut ClientConfig, not: &[&str]) {
-        for (key, value) in self.client().config_map() {
+        client.set("bootstrap.servers", &self.brokers).set("client.id", "kairos");
+        client.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "2000");
+        if self.uses_tls() {
+            // OpenSSL compiled in looks for certificates in a folder of its own; the system's are meant.
+            client.set("ssl.ca.location", "probe");
+        }
+        for (key, value) in &self.kafka {
             if !not.iter().any(|prefix| key.starts_with(prefix)) {
                 client.set(key, value);
             }

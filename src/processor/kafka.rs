@@ -18,7 +18,7 @@ use super::group::{Change, Member};
 use super::observe::Observer;
 use super::raw;
 use super::transaction::{Class, Failure, Sent, World};
-use super::{Clock, Config, Shutdown};
+use super::{Clock, Config, Fault, Shutdown};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A new producer may have to wait for the broker to end what the old one left open.
@@ -108,9 +108,21 @@ impl Kafka {
     }
 
     /// Fences whoever had our name before, and joins the group.
-    pub fn start(&mut self) -> Result<(), KafkaError> {
-        self.producer.init_transactions(RENEW_TIMEOUT)?;
-        self.consumer.subscribe(&[&self.config.raw_topic])
+    pub fn start(&mut self) -> Result<(), Fault> {
+        self.producer.init_transactions(RENEW_TIMEOUT).map_err(|error| self.not_begun(error))?;
+        Ok(self.consumer.subscribe(&[&self.config.raw_topic])?)
+    }
+
+    fn not_begun(&self, error: KafkaError) -> Fault {
+        match &error {
+            KafkaError::Transaction(inner) if inner.code() == RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+                let (own, group) = (&self.transactional_id, &self.config.group);
+                Fault::Checks(vec![format!(
+                    "Kafka's ACLs do not allow Write on the transactional id {own}: grant it for the prefix {group}-"
+                )])
+            }
+            _ => error.into(),
+        }
     }
 
     /// Serves callbacks and collects changes of ownership. An error is the end of this member.
@@ -122,6 +134,10 @@ impl Kafka {
         }
         match polled {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error),
+            // Without it nothing is ever given to us; the next start says what to grant.
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                Err(error)
+            }
             Some(Err(error)) => {
                 tracing::debug!(%error, "consumer");
                 Ok(())

@@ -9,6 +9,7 @@
 //! The truth is the raw log, the marks and the committed position. State is a cache of what they say; a snapshot is a
 //! cache of that. The caller owns the world outside: settings, clock, watchers, the signal to stop.
 
+pub mod access;
 mod batch;
 mod checks;
 mod config;
@@ -26,6 +27,7 @@ pub mod position;
 mod raw;
 pub mod reset;
 mod restore;
+mod rounds;
 mod snapshots;
 mod stage;
 pub mod survey;
@@ -144,7 +146,7 @@ pub fn run(config: Config, outside: &Outside) -> Result<(), Fault> {
     let edition = outside.editions.current();
     let found =
         if config.embedded_broker { checks::look_only(&config) } else { checks::look(&config, edition.longest_window) };
-    let found = found.map_err(Fault::Checks)?;
+    let found = found?;
     let store = Store::open(&config.snapshots_url, &[&found.cluster, &config.group, &config.raw_topic])?;
     let instance = config.instance.clone().unwrap_or_else(random_name);
     store.probe(&instance)?;
@@ -293,5 +295,14 @@ mod tests {
         }
         assert_eq!(producer.get("acks"), Some("all"));
         assert_eq!(producer.get("transactional.id"), Some("id"));
+    }
+
+    #[test]
+    fn every_client_has_the_password() {
+        let mut config = config();
+        config.kafka.insert("sasl.password".to_owned(), "hunter2".to_owned());
+        for client in [config.client(), config.consumer(None), config.producer("id")] {
+            assert_eq!(client.get("sasl.password"), Some("hunter2"));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::engine::census::Census;
 use crate::engine::{Counts, Millis};
 
 /// Where a partition is in its life here.
@@ -42,6 +43,8 @@ pub trait Observer: Send + Sync {
     /// What an engine counted, moved here once its commit is known.
     fn counted(&self, _partition: i32, _counts: &Counts) {}
     fn standing(&self, _partition: i32, _standing: &Standing) {}
+    /// How its users are spread; a round takes a while.
+    fn census(&self, _partition: i32, _census: &Census) {}
     /// The partition went to another worker.
     fn gone(&self, _partition: i32) {}
     fn snapshot(&self, _partition: i32, _took: Duration, _bytes: usize) {}

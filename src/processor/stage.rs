@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, RwLock};
 
+use crate::engine::census::Census;
 use crate::engine::explain::Found;
 use crate::engine::{Action, Counts, Damage, Engine, Input, Millis, Progress};
 
@@ -24,6 +25,10 @@ pub trait Stage {
     fn load(&mut self, block: &[u8]) -> Result<(), Damage>;
     fn finish_load(&mut self);
     fn find_subject(&self, id: &str) -> Found;
+    /// A stage that has no users counts none.
+    fn census(&self, _from: u32, _places: u32, _census: &mut Census) -> Option<u32> {
+        None
+    }
 }
 
 impl Stage for Engine {
@@ -65,6 +70,9 @@ impl Stage for Engine {
     }
     fn find_subject(&self, id: &str) -> Found {
         self.find_subject(id)
+    }
+    fn census(&self, from: u32, places: u32, census: &mut Census) -> Option<u32> {
+        self.census(from, places, census)
     }
 }
 

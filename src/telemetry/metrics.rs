@@ -53,6 +53,8 @@ mod table {
         IDENTIFIES: Counter, "kairos_identifies_total", [], "Profiles sent.";
         MOMENTS: Counter, "kairos_moments_total", ["moment"], "Moments that fired.";
         MOMENTS_ENDED: Counter, "kairos_moments_ended_total", ["moment"], "Moments that ended.";
+        SCORE_USERS: Gauge, "kairos_score_users", ["score", "segment"], "Users by the segment of their last evaluation; counted anew all the time, a round takes 15 s or more.";
+        SCORE_USERS_AT_MOST: Gauge, "kairos_score_users_at_most", ["score", "le"], "Users whose score, as last sent, is at most this; for scores that are published.";
         DELETES: Counter, "kairos_deletes_total", [], "People forgotten on request.";
         HELD_BACK: Counter, "kairos_held_back_total", [], "Evaluations that sent nothing because they are old news.";
 

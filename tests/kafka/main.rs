@@ -18,5 +18,7 @@ mod input;
 mod refusals;
 mod reload;
 mod reset;
+mod security;
 mod snapshots;
 mod state;
+mod watch;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::leash::Leash;
+use super::secure::Secure;
 use super::server::{Place, Server};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -43,17 +44,22 @@ pub struct Broker {
 
 impl Broker {
     pub fn start() -> Self {
-        Self::start_at(None)
+        Self::start_at(None, None)
     }
 
     /// With a second way in, [`Broker::detour`], which sends its clients on to `advertised`: where a proxy listens.
     pub fn start_behind(advertised: u16) -> Self {
-        Self::start_at(Some(advertised))
+        Self::start_at(Some(advertised), None)
     }
 
-    fn start_at(detour: Option<u16>) -> Self {
+    /// With a second way in, over TLS, by password, within the rights that were granted. The usual way may do anything.
+    pub fn start_secured(secure: Secure) -> Self {
+        Self::start_at(None, Some(secure))
+    }
+
+    fn start_at(detour: Option<u16>, secure: Option<Secure>) -> Self {
         let server = Server::find().unwrap_or_else(|why| panic!("{why}"));
-        let place = server.place(detour);
+        let place = server.place_with(detour, secure);
         let mut broker = Self { server, place, leash: None };
         broker.resume();
         broker

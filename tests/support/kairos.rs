@@ -71,15 +71,20 @@ impl Site {
 
     /// Starts an instance. The same name takes the place of one that was killed at once.
     pub fn start(&self, instance: &str) -> Instance {
+        self.start_command("run", instance)
+    }
+
+    /// The same for another command that runs until it is stopped.
+    pub fn start_command(&self, command: &str, instance: &str) -> Instance {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let admin_port = ports::free();
         let config = self.folder.path().join(format!("{instance}-{number}.toml"));
         let log = self.folder.path().join(format!("{instance}-{number}.log"));
         std::fs::write(&config, self.config(instance, admin_port)).expect("the settings can be written");
-        let command = [env!("CARGO_BIN_EXE_kairos"), "run", "--config", &config.display().to_string()];
+        let command = [env!("CARGO_BIN_EXE_kairos"), command, "--config", &config.display().to_string()];
         let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
-        Instance { leash: Leash::start(&command, &log, &Orders::default()), log, admin_port }
+        Instance { leash: Leash::start(&command, &log, &Orders::default()), config, log, admin_port }
     }
 
     /// Runs another command of the program to its end, with the same settings.
@@ -166,6 +171,8 @@ impl Site {
 /// One running `kairos run`.
 pub struct Instance {
     leash: Leash,
+    /// Its settings; some are read again on SIGHUP.
+    pub config: PathBuf,
     log: PathBuf,
     pub admin_port: u16,
 }

@@ -14,6 +14,7 @@
 //! what to install: they are never skipped.
 #![allow(dead_code)] // each test binary uses a part of it
 
+pub mod acl;
 pub mod admin;
 pub mod broker;
 pub mod kairos;
@@ -21,6 +22,7 @@ pub mod leash;
 pub mod ports;
 pub mod proxy;
 pub mod random;
+pub mod secure;
 pub mod segment;
 pub mod server;
 pub mod tls;

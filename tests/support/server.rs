@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::leash::{Leash, Orders};
+use super::secure::Secure;
 use super::{ports, unique};
 
 const IMAGE: &str = "apache/kafka:4.3.1";
@@ -67,6 +68,8 @@ pub struct Place {
     folder: PathBuf,
     /// A second way in, advertised under a port on which somebody stands between (see `proxy`).
     detour: Option<(u16, u16)>,
+    /// A way in over TLS for those who have a password, and rights that are asked for.
+    pub secure: Option<Secure>,
 }
 
 impl Server {
@@ -87,6 +90,10 @@ impl Server {
 
     /// A new place; `detour`: the port to advertise to those who come in by [`Place::detour_port`].
     pub fn place(&self, detour: Option<u16>) -> Place {
+        self.place_with(detour, None)
+    }
+
+    pub fn place_with(&self, detour: Option<u16>, secure: Option<Secure>) -> Place {
         let name = unique("kairos-broker");
         let folder = target().join("brokers").join(&name);
         let place = Place {
@@ -94,6 +101,7 @@ impl Server {
             controller_port: ports::free(),
             detour: detour.map(|advertised| (ports::free(), advertised)),
             folder,
+            secure,
             name,
         };
         fs::create_dir_all(place.folder.join("data")).expect("a folder for the broker");
@@ -159,7 +167,9 @@ impl Place {
     fn create_container(&self) {
         let mut create = Command::new("docker");
         create.args(["create", "--name", &self.name, "-e", &format!("CLUSTER_ID={CLUSTER}")]);
-        for port in [Some(self.port), self.detour_port()].into_iter().flatten() {
+        for port in
+            [Some(self.port), self.detour_port(), self.secure.as_ref().map(|secure| secure.port)].into_iter().flatten()
+        {
             create.args(["-p", &format!("127.0.0.1:{port}:{port}")]);
         }
         for (key, value) in self.settings("0.0.0.0", Path::new("/tmp/kafka-data")) {
@@ -181,15 +191,24 @@ impl Place {
             listeners += &format!(",DETOUR://{host}:{inner}");
             advertised += &format!(",DETOUR://127.0.0.1:{outer}");
         }
+        let mut more = Vec::new();
+        if let Some(secure) = &self.secure {
+            listeners += &format!(",SECURE://{host}:{}", secure.port);
+            advertised += &format!(",SECURE://127.0.0.1:{}", secure.port);
+            more = secure.settings();
+        }
         let own = [
             ("controller.quorum.voters", format!("1@127.0.0.1:{controller}")),
             ("listeners", listeners),
             ("advertised.listeners", advertised),
-            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT".into()),
+            (
+                "listener.security.protocol.map",
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT,SECURE:SASL_SSL".into(),
+            ),
             ("log.dirs", data.display().to_string()),
         ];
         let fixed = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        fixed.chain(own.map(|(key, value)| (key.to_owned(), value))).collect()
+        fixed.chain(own.map(|(key, value)| (key.to_owned(), value))).chain(more).collect()
     }
 }
 
@@ -239,7 +258,8 @@ fn format_template(home: &Path) -> Result<(), String> {
     }
     let part = home.join("formatted.part");
     let _ = fs::remove_dir_all(&part); // what an interrupted run left
-    let place = Place { name: String::new(), port: 1, controller_port: 2, folder: home.into(), detour: None };
+    let place =
+        Place { name: String::new(), port: 1, controller_port: 2, folder: home.into(), detour: None, secure: None };
     let properties = home.join("format.properties");
     write_properties(&properties, &place.settings("127.0.0.1", &part));
     let words = [class_path(home), words(&["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c"])].concat();

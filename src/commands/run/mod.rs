@@ -2,6 +2,7 @@
 
 mod editions;
 mod look_up;
+mod people;
 mod processing;
 mod watch;
 

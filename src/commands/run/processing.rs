@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::people::People;
+use crate::engine::census::Census;
 use crate::engine::{Counts, Millis, Reason};
 use crate::processor::Observer;
 use crate::processor::observe::{Phase, Standing};
@@ -22,6 +24,7 @@ struct Seen {
     moments: Vec<String>,
     phases: BTreeMap<i32, Life>,
     routing: Routing,
+    people: People,
 }
 
 struct Life {
@@ -218,6 +221,10 @@ impl Observer for Processing {
         self.health.set(GROUP, None);
     }
 
+    fn census(&self, partition: i32, census: &Census) {
+        self.lock().people.counted(partition, census, &self.registry);
+    }
+
     fn gone(&self, partition: i32) {
         let number = partition.to_string();
         let gauges = [
@@ -233,6 +240,7 @@ impl Observer for Processing {
         }
         let mut seen = self.lock();
         seen.phases.remove(&partition);
+        seen.people.gone(partition, &self.registry);
         self.show_phases(&seen.phases);
         self.health.set(&topic(partition), None);
     }

@@ -98,6 +98,20 @@ impl Body {
     }
 }
 
+/// The payload of one cell of a packed profile, without opening it.
+pub fn payload(packed: &[u8], cell: CellId) -> Option<&[u8]> {
+    let mut from = packed;
+    while !from.is_empty() {
+        let id = varint::take(&mut from);
+        let length = varint::take(&mut from) as usize;
+        let payload = varint::take_bytes(&mut from, length);
+        if id >= u64::from(cell) {
+            return (id == u64::from(cell)).then_some(payload); // they lie in order
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +131,10 @@ mod tests {
         assert_eq!((again.get(0), again.get(1), again.get(3)), (None, Some(&b"one"[..]), Some(&b"drei"[..])));
         assert!(!again.changed());
         assert_eq!(again.cells(), [1, 3]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|cell| payload(&packed, cell)),
+            [None, Some(&b"one"[..]), None, Some(&b"drei"[..])]
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! One partition in the hands of a worker: being restored, replaying in silence, live, or stopped.
 //! It steps its stage and says what is to be sent. It must not know transactions.
 
+mod replay;
+mod restoring;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 use rdkafka::error::RDKafkaErrorCode;
@@ -14,12 +16,16 @@ use super::marks::Noted;
 use super::outgoing::Outlet;
 use super::position::Position;
 use super::raw::{Fetched, Queue, Raw, Signal};
-use super::restore::{Plan, Step, Stop};
+use super::restore::{Plan, Stop};
+use super::rounds::Rounds;
 use super::snapshots::Cutter;
 use super::stage::{Edition, Stage, carry_over};
 use super::{Clock, Config};
+use crate::engine::census::Census;
 use crate::engine::{Action, Input, Mark, Millis, Progress, Record};
 use crate::storage::SnapshotId;
+use replay::Replay;
+pub use restoring::{Restored, Restoring};
 
 /// Records of one partition between looks at the others.
 const TURN_RECORDS: usize = 1_000;
@@ -47,15 +53,6 @@ pub enum Life {
     Stopped(Stop),
 }
 
-/// A partition whose state is being brought back.
-pub struct Restoring {
-    pub steps: Receiver<Step>,
-    made: Option<(Box<dyn Stage>, Arc<Edition>)>,
-    snapshot: Option<SnapshotId>,
-    /// Snapshots whose blocks were refused before.
-    unusable: Vec<SnapshotId>,
-}
-
 /// A partition whose records are read: first what was done already, then live.
 pub struct Reading {
     number: i32,
@@ -72,6 +69,7 @@ pub struct Reading {
     pub cutter: Cutter,
     pub snapshot_at: Option<Millis>,
     pub idle: Idle,
+    rounds: Rounds,
     /// A minute of the idle clock that did not fit one transaction.
     ticking: Option<Millis>,
     /// The clock went on by itself since the last record.
@@ -82,11 +80,6 @@ pub struct Reading {
     /// The end of the log, once seen.
     pub end: Option<i64>,
     actions: Vec<Action>,
-}
-
-struct Replay {
-    target: Position,
-    marks: VecDeque<Noted>,
 }
 
 /// What a turn came to.
@@ -102,61 +95,6 @@ pub enum Turn {
     Live,
     /// What comes next is gone from the log.
     Gap,
-}
-
-/// How a restore went on.
-pub enum Restored {
-    Waiting,
-    Working,
-    /// Blocks of a snapshot did not read: to be tried without it.
-    Refused(Vec<SnapshotId>),
-    /// The stage is made and loaded: to be read from `plan.from`.
-    Ready(Box<dyn Stage>, Arc<Edition>, Box<Plan>),
-    Stopped(Stop),
-}
-
-impl Restoring {
-    pub fn new(steps: Receiver<Step>, unusable: Vec<SnapshotId>) -> Self {
-        Self { steps, made: None, snapshot: None, unusable }
-    }
-
-    /// Takes what the restoring thread has ready.
-    pub fn turn(&mut self, partition: i32, partitions: i32) -> Restored {
-        match self.steps.try_recv() {
-            Ok(Step::Begin(edition, snapshot)) => {
-                self.made = Some(((edition.make)(partition, partitions), edition));
-                self.snapshot = snapshot;
-                Restored::Working
-            }
-            Ok(Step::Block(block)) => self.load(partition, &block),
-            Ok(Step::Ready(plan)) => {
-                let (mut stage, edition) = self.made.take().expect("the thread begins before it is ready");
-                stage.finish_load();
-                Restored::Ready(stage, edition, plan)
-            }
-            Ok(Step::Stopped(stop)) => Restored::Stopped(stop),
-            Err(TryRecvError::Empty) => Restored::Waiting,
-            Err(TryRecvError::Disconnected) => {
-                Restored::Stopped(Stop::Damage("restoring ended without a result".to_owned()))
-            }
-        }
-    }
-
-    fn load(&mut self, partition: i32, block: &[u8]) -> Restored {
-        let loaded = match &mut self.made {
-            Some((stage, _)) if !block.is_empty() => stage.load(block),
-            _ => Ok(()),
-        };
-        match loaded {
-            Ok(()) => Restored::Working,
-            Err(damage) => {
-                tracing::warn!(partition, %damage, "a snapshot does not read; trying an older one, else the log");
-                let mut refused = std::mem::take(&mut self.unusable);
-                refused.extend(self.snapshot.take());
-                Restored::Refused(refused)
-            }
-        }
-    }
 }
 
 impl Reading {
@@ -180,6 +118,7 @@ impl Reading {
             cutter: Cutter::new(shared.config.snapshot_interval, false),
             snapshot_at: None,
             idle: Idle::new(shared.clock.elapsed()),
+            rounds: Rounds::default(),
             ticking: None,
             clock_ahead: false,
             horizon_asked: None,
@@ -371,68 +310,6 @@ impl Reading {
         progress
     }
 
-    fn replay_turn(&mut self, shared: &Shared) -> Turn {
-        self.fetch();
-        let mut worked = Turn::Rested;
-        loop {
-            let Some(replay) = &self.replay else { return Turn::Live };
-            if self.now.next >= replay.target.next {
-                self.go_live(shared);
-                return Turn::Live;
-            }
-            let Some(fetched) = self.backlog.pop_front() else { return worked };
-            worked = Turn::Worked;
-            match fetched.read() {
-                Ok(record) if record.offset < self.now.next => {}
-                Ok(record) if record.offset >= replay.target.next => {
-                    self.now.next = replay.target.next;
-                    self.backlog.push_front(fetched);
-                }
-                Ok(record) => self.replay_record(record),
-                // The position lies behind the last record: only what ends transactions is between.
-                Err(Signal::End(offset)) => {
-                    self.now.next = replay.target.next;
-                    self.at_end(offset, shared);
-                }
-                Err(Signal::Error(code)) if self.is_gap(code) => return Turn::Gap,
-                Err(Signal::Error(_)) => {}
-            }
-        }
-    }
-
-    fn replay_record(&mut self, raw: Raw<'_>) {
-        self.replay_marks(raw.offset);
-        let time = self.time_of(&raw);
-        let record = Record { offset: raw.offset, time, key: raw.key, value: raw.value };
-        while self.stage.step(Input::Record(record), usize::MAX, &mut self.actions) == Progress::Full {}
-        // All of it was sent before.
-        self.actions.clear();
-        self.now.next = raw.offset + 1;
-    }
-
-    fn replay_marks(&mut self, offset: i64) {
-        let Some(replay) = &mut self.replay else { return };
-        while let Some(noted) = replay.marks.pop_front_if(|noted| noted.at <= offset) {
-            let _sends_nothing = self.stage.step(Input::Mark(noted.mark), usize::MAX, &mut self.actions);
-        }
-        self.actions.clear();
-    }
-
-    /// The stage is as it was at the commit; from here on things are sent.
-    fn go_live(&mut self, shared: &Shared) {
-        self.replay_marks(i64::MAX);
-        let Some(Replay { target, .. }) = self.replay.take() else { return };
-        let replayed = self.stage.clock();
-        if let Some(clock) = target.clock {
-            self.stage.resume(clock, target.cursor.as_deref(), &mut self.actions);
-            self.actions.clear();
-        }
-        let _counted_before = self.stage.take_counts();
-        self.clock_ahead = self.stage.clock() != replayed;
-        self.now = target;
-        self.idle.live(shared.clock.elapsed());
-    }
-
     /// The first thing a live partition does: a hold-back where one is due.
     pub fn begin_live(&mut self, shared: &Shared, batch: &mut Batch) {
         self.moved |= self.committed.is_none();
@@ -468,6 +345,11 @@ impl Reading {
         self.replay.is_none() && self.stage.cursor().is_none() && self.ticking.is_none() && !self.moved
     }
 
+    /// Counts on how users are spread; all of it once a round is done.
+    pub fn census(&mut self) -> Option<&Census> {
+        if self.is_replaying() { None } else { self.rounds.step(self.stage.as_ref()) }
+    }
+
     /// Takes over another playbook, with all that means the same under it.
     pub fn change(&mut self, edition: &Arc<Edition>) -> Result<(), Stop> {
         if !self.cutter.is_resting() {
@@ -480,6 +362,7 @@ impl Reading {
         self.now.fingerprint.clone_from(&edition.fingerprint);
         self.now.revision = edition.revision;
         self.cutter.restart();
+        self.rounds.restart();
         self.moved = true;
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! A turn: serve the group, take its generation, step what is there, and when it is time bring all of it to a commit.
 //! Nothing is stepped while a commit is under way, so that after it every stage stands at its committed position.
 
+mod assignment;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -12,15 +14,13 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 
 use super::batch::Batch;
-use super::config::OnTrouble;
-use super::group::Change;
 use super::kafka::{Kafka, is_fenced};
 use super::look_up::Question;
 use super::observe::{Observer, Phase, Standing};
-use super::partition::{Life, Partition, Reading, Restored, Restoring, Shared, Turn};
+use super::partition::{Life, Partition, Reading, Restored, Shared, Turn};
 use super::position::{Position, SNAPSHOTS_NAMED};
-use super::raw::{self, Queue};
-use super::restore::{self, Sources, Stop};
+use super::raw;
+use super::restore::Sources;
 use super::snapshots::{Fresh, Job, Writer};
 use super::transaction::{self, GaveUp, Outcome};
 use super::{Fault, Shutdown};
@@ -35,7 +35,6 @@ const NAP: Duration = Duration::from_millis(50);
 const LAST_SNAPSHOTS: Duration = Duration::from_secs(15);
 /// How long after an outage being fenced is taken for a consequence of it.
 const OUTAGE_REMEMBERED: Duration = Duration::from_secs(60);
-const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(10);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Worker {
@@ -131,36 +130,6 @@ impl Worker {
         }
     }
 
-    fn take_changes(&mut self) {
-        for change in std::mem::take(&mut self.kafka.changes) {
-            match change {
-                Change::Taken(partitions) => {
-                    partitions.into_iter().for_each(|partition| self.drop_partition(partition))
-                }
-                Change::Given(partitions) => {
-                    partitions.into_iter().for_each(|partition| self.begin(partition, Vec::new()))
-                }
-            }
-        }
-    }
-
-    /// The engine goes whole, with what was kept for it.
-    fn drop_partition(&mut self, partition: i32) {
-        self.batch.forget(partition);
-        if self.partitions.remove(&partition).is_some() {
-            tracing::info!(partition, "taken away");
-            self.observer.gone(partition);
-        }
-    }
-
-    fn begin(&mut self, number: i32, unusable: Vec<crate::storage::SnapshotId>) {
-        self.births += 1;
-        tracing::info!(partition = number, "given");
-        let steps = restore::start(self.sources.clone(), number, unusable.clone(), std::thread::current());
-        let life = Life::Restoring(Restoring::new(steps, unusable));
-        self.partitions.insert(number, Partition { number, birth: self.births, life, since: Instant::now() });
-    }
-
     /// One turn for each partition. True when there may be more to do at once.
     fn turns(&mut self) -> Result<bool, Fault> {
         let numbers: Vec<i32> = self.partitions.keys().copied().collect();
@@ -188,86 +157,6 @@ impl Worker {
             }
         }
         Ok(worked)
-    }
-
-    fn restored(&mut self, number: i32, restored: Restored) -> Result<(), Fault> {
-        let (stage, edition, plan) = match restored {
-            Restored::Waiting | Restored::Working => return Ok(()),
-            Restored::Stopped(stop) => return self.stop(number, stop),
-            Restored::Refused(snapshots) => {
-                self.begin(number, snapshots);
-                return Ok(());
-            }
-            Restored::Ready(stage, edition, plan) => (stage, edition, plan),
-        };
-        let topic = &self.shared.config.raw_topic;
-        let queue = Queue::open(&self.kafka.consumer, topic, number, std::thread::current());
-        let queue = queue.ok_or_else(|| Fault::Kafka(format!("no queue for {topic} partition {number}")))?;
-        let from = plan.from.next;
-        let live = plan.target.is_none();
-        let reading = Reading::new(number, stage, edition, *plan, queue, &self.shared);
-        if let Some(partition) = self.partitions.get_mut(&number) {
-            partition.life = Life::Reading(Box::new(reading));
-        }
-        self.kafka.assign(number, from)?;
-        if live {
-            self.live(number);
-        }
-        Ok(())
-    }
-
-    fn live(&mut self, number: i32) {
-        let Some(partition) = self.partitions.get_mut(&number) else { return };
-        let Life::Reading(reading) = &mut partition.life else { return };
-        reading.begin_live(&self.shared, &mut self.batch);
-        let took = partition.since.elapsed();
-        tracing::info!(partition = number, next = reading.now.next, took_ms = took.as_millis(), "live");
-        self.observer.restored(number, took);
-    }
-
-    fn stop(&mut self, number: i32, stop: Stop) -> Result<(), Fault> {
-        if stop.is_for_all() {
-            return Err(Fault::Stopped(number, stop));
-        }
-        tracing::error!(partition = number, reason = %stop, "this partition is not processed; the others go on");
-        self.kafka.unassign(number);
-        self.batch.forget(number);
-        if let Some(partition) = self.partitions.get_mut(&number) {
-            partition.life = Life::Stopped(stop);
-        }
-        Ok(())
-    }
-
-    fn gap(&mut self, number: i32) -> Result<(), Fault> {
-        // What was stepped before the hole is good.
-        self.commit()?;
-        let Some(Partition { life: Life::Reading(reading), .. }) = self.partitions.get_mut(&number) else {
-            return Ok(());
-        };
-        let next = reading.now.next;
-        let topic = &self.shared.config.raw_topic;
-        let Ok((low, end)) = self.kafka.consumer.fetch_watermarks(topic, number, WATERMARKS_TIMEOUT) else {
-            // The broker is away: the same offset is asked for again, and the error comes again if it must.
-            return self.read_from(number, next);
-        };
-        if (low..=end).contains(&next) {
-            // It is there: the client lost its place while the group changed, before the first record came.
-            return self.read_from(number, next);
-        }
-        if next > end {
-            return self.stop(number, Stop::BeyondEnd { end, next });
-        }
-        if self.shared.config.on_gap == OnTrouble::Stop || reading.is_replaying() {
-            return self.stop(number, Stop::Gap { next, low });
-        }
-        tracing::warn!(partition = number, next, low, "records were gone before they were read; going on without them");
-        reading.skip_to(low);
-        self.read_from(number, low)
-    }
-
-    fn read_from(&self, number: i32, offset: i64) -> Result<(), Fault> {
-        self.kafka.unassign(number);
-        Ok(self.kafka.assign(number, offset)?)
     }
 
     fn idle_turn(&mut self, number: i32) {
@@ -308,12 +197,14 @@ impl Worker {
             return Ok(());
         }
         let (started, messages) = (Instant::now(), batch.messages.len());
+        let _span = tracing::info_span!("batch", records = batch.records, messages).entered();
         let outcome = transaction::send(&mut batch, &mut self.kafka).map_err(|gave_up| match gave_up {
             GaveUp::Fenced(text) => self.fenced(text),
             GaveUp::Told(text) => Fault::Kafka(text),
         })?;
         self.committed_at = Instant::now();
         self.settled(outcome);
+        tracing::debug!(took = ?started.elapsed(), "committed");
         self.observer.committed(started.elapsed(), messages);
         // Only now: a partition that was taken while the batch was sent has had its commit noted before it goes.
         self.take_changes();
@@ -414,6 +305,12 @@ impl Worker {
         self.reported_at = Instant::now();
         for partition in self.partitions.values() {
             self.observer.standing(partition.number, &standing(partition, &self.kafka));
+        }
+        for partition in self.partitions.values_mut() {
+            let Life::Reading(reading) = &mut partition.life else { continue };
+            if let Some(census) = reading.census() {
+                self.observer.census(partition.number, census);
+            }
         }
     }
 

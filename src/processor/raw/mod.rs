@@ -1,7 +1,9 @@
 //! The few calls to librdkafka that the crate has no safe form of: records from a partition's own queue, positions whose
-//! metadata may be any bytes, the group's generation. The only unsafe code of the program; it must not know what the
-//! bytes mean.
+//! metadata may be any bytes, the group's generation, what we may do with a topic. The only unsafe code of the program;
+//! it must not know what the bytes mean.
 #![allow(unsafe_code)]
+
+pub mod rights;
 
 use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
@@ -14,8 +16,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::batch::Committed;
-use super::group::Member;
+use crate::processor::batch::Committed;
+use crate::processor::group::Member;
 
 /// Wakes the worker's thread when something lies in one of its queues.
 type Wake = Box<std::thread::Thread>;
