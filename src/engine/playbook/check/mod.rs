@@ -62,6 +62,7 @@ pub fn check(file: &str, written: &Written, mistakes: &mut Vec<Mistake>) -> Play
         moments,
     };
     settings::names_of_traits(&mut check, &written.traits, &playbook);
+    settings::names_going_out(&mut check, written, &playbook);
     for moment in &mut playbook.moments {
         moment.rests_on = moments::rests_on(&moment.when, &playbook.scores, &playbook.signals);
     }

@@ -1,12 +1,14 @@
 //! `[settings]`, `[traits]`, and the rules for names.
 
+use std::collections::BTreeMap;
+
 use super::Check;
 use super::cases::output_traits;
 use super::duration;
 use super::expression::{self, Scope};
 use crate::engine::playbook::meant::{Millis, OutputTrait, Path, Playbook, Root};
 use crate::engine::playbook::mistake::{Code, Mistake};
-use crate::engine::playbook::written::{self, At};
+use crate::engine::playbook::written::{self, At, Written};
 
 const MIN_INTERVAL: Millis = 3_600_000;
 /// Longest name of anything in a playbook, in bytes.
@@ -62,6 +64,35 @@ pub fn names_of_traits(check: &mut Check<'_>, traits: &[(At<String>, Vec<At<Stri
         check
             .mistakes
             .push(Mistake::new(Code::BadName, name.span.clone(), message).help("give the trait another name"));
+    }
+}
+
+/// No two scores or moments may say something by one name: nobody could tell them apart.
+pub fn names_going_out(check: &mut Check<'_>, written: &Written, playbook: &Playbook) {
+    let scores = playbook.scores.iter().zip(&written.scores).flat_map(|(score, text)| {
+        let figure = score.publish_score.then(|| format!("mk_{}_score", score.name));
+        let names = [Some(format!("mk_{}_segment", score.name)), figure];
+        names.into_iter().flatten().map(|name| ("trait", name, &text.name))
+    });
+    let moments = playbook.moments.iter().zip(&written.moments).filter(|(moment, _)| moment.enabled);
+    let moments = moments.flat_map(|(moment, text)| {
+        let event = format!("mk_{}", moment.name);
+        let names = [
+            Some(("event", event.clone())),
+            moment.ended.then(|| ("event", format!("{event}_ended"))),
+            moment.in_traits.then(|| ("trait", event.clone())),
+            moment.in_traits.then(|| ("trait", format!("{event}_at"))),
+        ];
+        names.into_iter().flatten().map(|(what, name)| (what, name, &text.name))
+    });
+    let mut taken = BTreeMap::new();
+    for (what, name, place) in scores.chain(moments) {
+        if let Some(first) = taken.insert((what, name.clone()), place) {
+            let message =
+                format!("the {what} `{name}` goes out twice: for `{}` and for `{}`", first.value, place.value);
+            let mistake = Mistake::new(Code::NameTaken, place.span.clone(), message).help("give one another name");
+            check.mistakes.push(mistake.related(first.span.clone(), "the other one"));
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use super::expression::Checked;
 use super::moments::signals_of;
 use super::range::Range;
 use super::truth::{Facts, against_number, conjuncts, holds_at_zero, is_count, key, reaches};
-use crate::engine::playbook::meant::{Call, Expr, Millis, Moment, Playbook, SignalKind, SignalQuery, TermKind};
+use crate::engine::playbook::meant::{
+    Call, Compare, Expr, Millis, Moment, Playbook, Score, SignalKind, SignalQuery, Term, TermKind,
+};
 use crate::engine::playbook::mistake::{Code, Mistake};
 use crate::engine::playbook::written::{self, Written};
 
@@ -27,6 +29,7 @@ pub fn suspect(check: &mut Check<'_>, written: &Written, playbook: &Playbook, co
     suspect.steps(written);
     suspect.facts.learn_scores(playbook);
     suspect.thresholds(written);
+    suspect.terms(written);
     for when in conditions.whens.iter().flatten().flatten() {
         suspect.parts(when);
     }
@@ -47,11 +50,11 @@ impl Suspect<'_, '_> {
     fn filters(&mut self, filters: &[Option<Checked>]) {
         for (signal, filter) in self.playbook.signals.iter().zip(filters) {
             let dead = filter.as_ref().is_some_and(|filter| {
-                self.facts.types = call_types(&signal.kind);
+                (self.facts.types, self.facts.events) = heard(&signal.kind);
                 self.parts(filter);
                 !self.facts.truth(filter.expr()).can_hold
             });
-            self.facts.types = Vec::new();
+            (self.facts.types, self.facts.events) = (Vec::new(), Vec::new());
             self.facts.dead.push(dead);
         }
     }
@@ -79,6 +82,23 @@ impl Suspect<'_, '_> {
                     let mistake = Mistake::new(Code::Unreachable, threshold.span.clone(), message);
                     let help = "all terms together stay below it: raise points or caps, lower `half`, or lower it";
                     self.check.mistakes.push(mistake.help(help));
+                }
+            }
+        }
+    }
+
+    /// Terms that add nothing, or only within one bucket.
+    fn terms(&mut self, written: &Written) {
+        for (score, texts) in self.playbook.scores.iter().zip(&written.scores) {
+            for (term, text) in score.terms.iter().zip(&texts.terms) {
+                let TermKind::Behaviour { signal, lifespan, .. } = &term.kind else { continue };
+                if let Some(name) = text.signal.as_ref().filter(|_| self.facts.dead[*signal]) {
+                    let message = format!("no event matches `{}`: this term never adds points", name.value);
+                    self.check.mistakes.push(Mistake::new(Code::Unreachable, name.span.clone(), message));
+                }
+                if let Some(place) = text.lifespan.as_ref().filter(|_| lifespan.length <= lifespan.bucket) {
+                    let message = "this lifespan is no longer than its bucket: the points are gone at once";
+                    self.check.mistakes.push(Mistake::new(Code::TinyWindow, place.span.clone(), message));
                 }
             }
         }
@@ -117,6 +137,9 @@ impl Suspect<'_, '_> {
             Expr::Signal(signal, _) if self.facts.dead[*signal] => {
                 Some(format!("no event matches the signal `{}`", self.playbook.signals[*signal].name))
             }
+            Expr::Signal(_, SignalQuery::Days { .. } | SignalQuery::Distinct(_)) => {
+                Some("a window has so many days, and 256 values are remembered at most; none is below 0".to_string())
+            }
             Expr::Signal(..) => Some("counts are never below 0".to_string()),
             _ => None,
         })
@@ -145,22 +168,20 @@ impl Suspect<'_, '_> {
         }
     }
 
-    /// A `for` that outlasts the window whose occurrences make the condition true.
+    /// A `for` that outlasts the window, or the points, of what makes the condition true.
     fn holds_too_long(&mut self, moment: &Moment, when: &Checked) {
         let wanted: BTreeSet<String> = conjuncts(when.expr()).into_iter().map(key).collect();
-        for (id, meaning) in when.meanings.iter().enumerate() {
-            let Some((query, compare, bound)) = counted(meaning) else { continue };
-            let length = length(query);
-            let is_fed = wanted.contains(&key(meaning)) && !holds_at_zero(compare, bound);
-            if is_fed && length.is_some_and(|length| length < moment.hold) {
-                let message = format!(
-                    "`for` is longer than this window: one occurrence is gone before {}",
-                    duration::show(moment.hold)
-                );
-                let mistake = Mistake::new(Code::ForTooLong, when.span(self.check.file, id), message);
-                self.check.mistakes.push(mistake.help("make the window longer than `for`, or `for` shorter"));
-                return;
-            }
+        for (id, meaning) in when.meanings.iter().enumerate().filter(|(_, meaning)| wanted.contains(&key(meaning))) {
+            let Some((what, lasting)) = fed(self.playbook, meaning).filter(|(_, lasting)| *lasting < moment.hold)
+            else {
+                continue;
+            };
+            let message =
+                format!("`for` is longer than {what}: one occurrence is gone before {}", duration::show(moment.hold));
+            let mistake = Mistake::new(Code::ForTooLong, when.span(self.check.file, id), message);
+            let help = format!("take a `for` below {}, or let it last longer", duration::show(lasting));
+            self.check.mistakes.push(mistake.help(help));
+            return;
         }
     }
 
@@ -247,11 +268,13 @@ fn is_turned(checked: &Checked, id: usize) -> bool {
     false
 }
 
-/// A count against a constant.
-fn counted(meaning: &Expr) -> Option<(&SignalQuery, crate::engine::playbook::meant::Compare, f64)> {
+/// A count or a sum against a constant.
+fn counted(meaning: &Expr) -> Option<(&SignalQuery, Compare, f64)> {
     let Expr::Compare(compare, left, right) = meaning else { return None };
     match against_number(*compare, left, right)? {
-        (Expr::Signal(_, query), compare, bound) if is_count(query) => Some((query, compare, bound)),
+        (Expr::Signal(_, query), compare, bound) if is_count(query) || matches!(query, SignalQuery::Sum(_)) => {
+            Some((query, compare, bound))
+        }
         _ => None,
     }
 }
@@ -259,7 +282,9 @@ fn counted(meaning: &Expr) -> Option<(&SignalQuery, crate::engine::playbook::mea
 fn length(query: &SignalQuery) -> Option<Millis> {
     match query {
         SignalQuery::Count { window, ago } | SignalQuery::Days { window, ago } => Some(window.length + ago),
-        SignalQuery::Distinct(window) | SignalQuery::Streak { window, .. } => Some(window.length),
+        SignalQuery::Sum(window) | SignalQuery::Distinct(window) | SignalQuery::Streak { window, .. } => {
+            Some(window.length)
+        }
         _ => None,
     }
 }
@@ -276,15 +301,59 @@ fn is_tiny(query: &SignalQuery) -> bool {
     }
 }
 
-fn call_types(kind: &SignalKind) -> Vec<&'static str> {
-    let SignalKind::Plain { calls, .. } = kind else { return Vec::new() };
-    let all = [
-        (Call::Track, "track"),
-        (Call::Page, "page"),
-        (Call::Screen, "screen"),
-        (Call::Identify, "identify"),
-        (Call::Group, "group"),
-        (Call::Alias, "alias"),
-    ];
-    all.into_iter().filter(|(call, _)| calls.has(*call)).map(|(_, name)| name).collect()
+/// How long one occurrence can keep a part true that needs one, and what ends then.
+fn fed(playbook: &Playbook, part: &Expr) -> Option<(String, Millis)> {
+    if let Some((query, compare, bound)) = counted(part) {
+        return length(query)
+            .filter(|_| !holds_at_zero(compare, bound))
+            .map(|length| ("this window".to_owned(), length));
+    }
+    let score = demanded(playbook, part)?;
+    lasting(score).map(|lasting| (format!("the points of `{}` last", score.name), lasting))
+}
+
+/// The score that must be above 0 for a part to hold.
+fn demanded<'p>(playbook: &'p Playbook, part: &Expr) -> Option<&'p Score> {
+    let is_above = |score: &usize, text: &Expr| match text {
+        Expr::Text(name) => {
+            let mut segments = playbook.scores[*score].segments.iter();
+            segments.any(|segment| *segment.name == **name && segment.threshold > 0.0)
+        }
+        _ => false,
+    };
+    let score = match part {
+        Expr::Compare(Compare::Equal, left, right) => match (&**left, &**right) {
+            (Expr::Segment(score), text) | (text, Expr::Segment(score)) => is_above(score, text).then_some(*score),
+            _ => None,
+        },
+        Expr::In(left, list) => match (&**left, &**list) {
+            (Expr::Segment(score), Expr::List(items)) => {
+                items.iter().all(|text| is_above(score, text)).then_some(*score)
+            }
+            _ => None,
+        },
+        Expr::Compare(compare, left, right) => match against_number(*compare, left, right)? {
+            (Expr::Score(score), compare, bound) => (!holds_at_zero(compare, bound)).then_some(*score),
+            _ => None,
+        },
+        _ => None,
+    };
+    score.map(|score| &playbook.scores[score])
+}
+
+/// How long the points of one occurrence last; `None`: some points don't come from occurrences.
+fn lasting(score: &Score) -> Option<Millis> {
+    let lifespan = |term: &Term| match &term.kind {
+        TermKind::Behaviour { lifespan, .. } => Some(lifespan.length),
+        TermKind::Attribute { .. } => None,
+    };
+    let lifespans: Option<Vec<Millis>> = score.terms.iter().filter(|term| term.points > 0).map(lifespan).collect();
+    lifespans?.into_iter().max()
+}
+
+/// The call types a signal listens to, and the folded names of its events.
+fn heard(kind: &SignalKind) -> (Vec<&'static str>, Vec<String>) {
+    let SignalKind::Plain { calls, events, .. } = kind else { return (Vec::new(), Vec::new()) };
+    let types = Call::ALL.into_iter().filter(|call| calls.has(*call)).map(Call::as_str);
+    (types.collect(), events.clone())
 }

@@ -1,8 +1,9 @@
 //! What a condition can be at all: true, false, or only one of them. Careful: what is not known for certain is both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::range::Range;
+use crate::engine::event::fold;
 use crate::engine::playbook::meant::{Compare, Expr, Millis, Path, Playbook, Root, Score, SignalQuery, TermKind};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,9 @@ pub struct Facts {
     pub reach: Vec<Range>,
     /// The segments of each score that can be reached.
     pub segments: Vec<Vec<String>>,
-    /// In a `where`: the call types the signal listens to.
+    /// In a `where`: the call types the signal listens to, and the folded names of its events where it has some.
     pub types: Vec<&'static str>,
+    pub events: Vec<String>,
 }
 
 impl Facts {
@@ -89,10 +91,11 @@ impl Facts {
                 Truth { can_hold: false, can_fail: true }
             }
             Expr::Compare(compare, left, right) => self.comparison(*compare, left, right),
-            Expr::In(left, list) => match (&**left, &**list) {
-                (Expr::Segment(score), Expr::List(items)) => {
-                    let reached = |item: &Expr| self.text(item).is_none_or(|text| self.reached(*score, text));
-                    Truth { can_hold: items.iter().any(reached), can_fail: true }
+            Expr::In(left, list) => match &**list {
+                Expr::List(items) => {
+                    let can_be =
+                        |item: &Expr| self.texts(Compare::Equal, left, item).is_none_or(|truth| truth.can_hold);
+                    Truth { can_hold: items.iter().any(can_be), can_fail: true }
                 }
                 _ => EITHER,
             },
@@ -116,12 +119,13 @@ impl Facts {
         }
     }
 
-    /// Of a segment, or an event's type, against a text.
+    /// Of a segment, or an event's type or name, against a text.
     fn texts(&self, compare: Compare, subject: &Expr, text: &Expr) -> Option<Truth> {
         let text = self.text(text)?;
         let can_be = match subject {
             Expr::Segment(score) => self.reached(*score, text),
             Expr::Path(Path { root: Root::Type, .. }) if !self.types.is_empty() => self.types.contains(&text),
+            Expr::Path(Path { root: Root::Event, .. }) if !self.types.is_empty() => self.is_named(text),
             _ => return None,
         };
         match compare {
@@ -129,6 +133,11 @@ impl Facts {
             Compare::NotEqual => Some(Truth { can_hold: true, can_fail: can_be }),
             _ => None,
         }
+    }
+
+    /// Whether an event that the signal listens to can have this name.
+    fn is_named(&self, name: &str) -> bool {
+        self.types.contains(&"track") && (self.events.is_empty() || self.events.contains(&fold(name)))
     }
 
     fn text<'e>(&self, expr: &'e Expr) -> Option<&'e str> {
@@ -176,21 +185,12 @@ impl Facts {
                 }
             }
         }
+        let keys: BTreeSet<String> = parts.iter().map(|part| key(part)).collect();
         parts.iter().any(|part| match part {
-            Expr::Signal(signal, SignalQuery::Silent(length)) => self.occurs_within(*signal, *length, &parts),
-            _ => false,
-        })
-    }
-
-    /// Whether some part demands an occurrence in a window no longer than this.
-    fn occurs_within(&self, signal: usize, length: Millis, parts: &[&Expr]) -> bool {
-        parts.iter().any(|part| match part {
-            Expr::Compare(compare, left, right) => match against_number(*compare, left, right) {
-                Some((Expr::Signal(other, SignalQuery::Count { window, ago: 0 }), compare, bound)) => {
-                    *other == signal && window.length <= length && !holds_at_zero(compare, bound)
-                }
-                _ => false,
-            },
+            Expr::Signal(signal, SignalQuery::Silent(length)) => parts
+                .iter()
+                .any(|part| demands(part).is_some_and(|(other, window)| other == *signal && window <= *length)),
+            Expr::Not(one) => keys.contains(&key(one)),
             _ => false,
         })
     }
@@ -231,6 +231,23 @@ impl Facts {
 /// Whether a range of scores comes up to a threshold.
 pub fn reaches(range: Range, threshold: f64) -> bool {
     !range.and(Range::of(Compare::GreaterEqual, threshold)).is_empty()
+}
+
+/// The signal of which a part demands an occurrence, and within what time.
+fn demands(part: &Expr) -> Option<(usize, Millis)> {
+    let Expr::Compare(compare, left, right) = part else { return None };
+    let (subject, compare, bound) = against_number(*compare, left, right)?;
+    match subject {
+        Expr::Signal(signal, query) if !holds_at_zero(compare, bound) => match query {
+            SignalQuery::Count { window, ago: 0 }
+            | SignalQuery::Days { window, ago: 0 }
+            | SignalQuery::Sum(window)
+            | SignalQuery::Distinct(window)
+            | SignalQuery::Streak { window, .. } => Some((*signal, window.length)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn names(score: &Score) -> Vec<String> {

@@ -1,0 +1,90 @@
+//! `kairos check` as people and pipelines run it: formats, exit codes, and playbooks that must stay clean.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use kairos::engine::playbook::read;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CLEAN: &str = r#"
+[signals.viewed]
+on = "page"
+[scores.buy]
+half = 20
+segments = { low = 0.0, high = 0.5 }
+terms = [{ signal = "viewed", points = 5, lifespan = "30d" }]
+"#;
+const UNUSED: &str = "[signals.idle]\non = 'screen'\n";
+const WRONG: &str = "[moments.x]\nwhen = 'veiwed.count(\"7d\") > 1'\n";
+
+fn check(playbook: &str, words: &[&str]) -> (Option<i32>, String) {
+    let folder: TempDir = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("p.toml"), playbook).expect("a file can be written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kairos"));
+    command.current_dir(folder.path()).env_remove("KAIROS_CONFIG").env_remove("NO_COLOR");
+    let Output { status, stdout, stderr } =
+        command.args(["check", "--playbook", "p.toml"]).args(words).output().expect("the program starts");
+    (status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
+}
+
+#[test]
+fn exit_codes_tell_clean_from_suspicious_from_wrong() {
+    let (suspicious, wrong) = (format!("{CLEAN}{UNUSED}"), format!("{CLEAN}{UNUSED}{WRONG}"));
+    for (playbook, words, code) in [
+        (CLEAN, &[][..], 0),
+        (CLEAN, &["--deny-warnings"], 0),
+        (&suspicious, &[], 0),
+        (&suspicious, &["--deny-warnings"], 1),
+        (&wrong, &[], 2),
+        (&wrong, &["--deny-warnings"], 2),
+    ] {
+        for format in ["text", "json", "github"] {
+            let (found, text) = check(playbook, &[words, &["--format", format]].concat());
+            assert_eq!(found, Some(code), "{words:?} {format}: {text}");
+        }
+    }
+}
+
+#[test]
+fn text_underlines_and_says_what_each_signal_costs() {
+    let (_, text) = check(&format!("{CLEAN}{WRONG}"), &[]);
+    for piece in [
+        "error[unknown_signal]",
+        "p.toml:9:9",
+        "^^^^^^ unknown signal",
+        "did you mean `viewed`?",
+        "1 error, 0 warnings",
+    ] {
+        assert!(text.contains(piece), "{piece} is not in\n{text}");
+    }
+    let (_, text) = check(CLEAN, &[]);
+    assert!(text.contains("p.toml: bytes per user, by signal") && text.contains("all is well"), "{text}");
+}
+
+#[test]
+fn json_for_programs() {
+    let (_, text) = check(&format!("{CLEAN}{UNUSED}"), &["--format", "json"]);
+    let found: Value = serde_json::from_str(&text).expect("it prints JSON");
+    let mistake = &found["mistakes"][0];
+    assert_eq!((found["errors"].as_u64(), found["warnings"].as_u64()), (Some(0), Some(1)));
+    assert_eq!(
+        (mistake["code"].as_str(), mistake["line"].as_u64(), mistake["column"].as_u64()),
+        (Some("unused"), Some(8), Some(10))
+    );
+    assert_eq!(found["cost"][0]["signals"][0]["signal"], "viewed");
+}
+
+#[test]
+fn annotations_for_github() {
+    let (_, text) = check(&format!("{CLEAN}{UNUSED}"), &["--format", "github"]);
+    let expected = "::warning file=p.toml,line=8,col=10,endLine=8,endColumn=14,title=unused::the signal `idle` is used by \
+                    nothing%0Aremove it, or use it in a score or a moment\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn the_shipped_playbook_is_clean() {
+    let found = read(include_str!("../playbooks/b2b-saas.toml"), "b2b-saas.toml");
+    assert!(found.mistakes.is_empty(), "{:?}", found.mistakes);
+}
