@@ -237,15 +237,13 @@ pub fn reaches(range: Range, threshold: f64) -> bool {
 fn demands(part: &Expr) -> Option<(usize, Millis)> {
     let Expr::Compare(compare, left, right) = part else { return None };
     let (subject, compare, bound) = against_number(*compare, left, right)?;
-    match subject {
-        Expr::Signal(signal, query) if !holds_at_zero(compare, bound) => match query {
-            SignalQuery::Count { window, ago: 0 }
-            | SignalQuery::Days { window, ago: 0 }
-            | SignalQuery::Sum(window)
-            | SignalQuery::Distinct(window)
-            | SignalQuery::Streak { window, .. } => Some((*signal, window.length)),
-            _ => None,
-        },
+    let Expr::Signal(signal, query) = subject else { return None };
+    match query {
+        SignalQuery::Count { window, ago: 0 }
+        | SignalQuery::Days { window, ago: 0 }
+        | SignalQuery::Sum(window)
+        | SignalQuery::Distinct(window)
+        | SignalQuery::Streak { window, .. } => (!holds_at_zero(compare, bound)).then_some((*signal, window.length)),
         _ => None,
     }
 }
