@@ -81,6 +81,44 @@ fn each_alert_is_tested_and_in_the_runbook() {
     assert!(untested.is_empty(), "no test sets off {untested:?}");
 }
 
+/// Where the sentences stand that the program stops with.
+const ENDS: [&str; 4] =
+    ["src/processor/mod.rs", "src/processor/restore.rs", "src/storage/mod.rs", "src/forwarder/fault.rs"];
+
+#[test]
+fn each_error_it_stops_with_is_in_the_runbook() {
+    let runbook = read("docs/runbook.md");
+    let mut missing = Vec::new();
+    let mut found = 0;
+    for path in ENDS {
+        let text = read(path);
+        for error in text.split("#[error(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')) {
+            let error = error.split('"').next().unwrap_or_default();
+            let Some(said) = what_it_says(error) else { continue };
+            found += 1;
+            if !runbook.contains(&said) {
+                missing.push(format!("{path}: \"{said}\""));
+            }
+        }
+    }
+    assert!(found > 15, "the errors are written in another way now: {found}");
+    assert!(missing.is_empty(), "no entry in the runbook for\n{}", missing.join("\n"));
+}
+
+/// The first part of an error's text that is words of its own, with dots for what is put in.
+fn what_it_says(error: &str) -> Option<String> {
+    let dotted: String = error
+        .split('{')
+        .enumerate()
+        .map(|(i, part)| {
+            let part = if i == 0 { part } else { part.split_once('}').map_or(part, |(_, after)| after) };
+            if i == 0 { part.to_owned() } else { format!("…{part}") }
+        })
+        .collect();
+    let mut parts = dotted.split([',', ':', '.', ';']).flat_map(|part| part.split("\\n")).map(str::trim);
+    parts.find(|part| part.chars().filter(|c| c.is_alphabetic()).count() >= 10).map(str::to_owned)
+}
+
 #[test]
 fn the_example_for_kubernetes_has_the_playbook_as_it_is() {
     // Kustomize takes no file from outside its folder.
