@@ -295,6 +295,17 @@ fn same(folder: &Folder, words: &[&str], expected: &(String, String)) -> Result<
     Ok(())
 }
 
+/// What is told at the end, save what is measured.
+fn summary(folder: &Folder, threads: &str) -> Vec<String> {
+    let other = PLAYBOOK.replace("score.interest >= 0.5'", "score.interest >= 0.65'");
+    folder.write("other.toml", other.as_bytes());
+    let words = ["--threads", threads, "--against", "other.toml", "--outcome", "bought", "--within", "2d", "whole"];
+    let text = stdout(&folder.run(&words));
+    let lines = text.lines().filter(|line| !line.contains("records/s"));
+    // Several tables of profiles take more than one.
+    lines.map(|line| line.split_once(" profiles (").map_or(line, |(profiles, _)| profiles).to_owned()).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -307,8 +318,10 @@ proptest! {
         folder.write("whole", whole.join("\n").as_bytes());
         let emitted = folder.emitted(&["--threads", "1", "--rejects", "rejects", "whole"]);
         let expected = (emitted, folder.text("rejects"));
+        let summary = summary(&folder, "1");
         for threads in ["2", "3", "5"] {
             same(&folder, &["--threads", threads, "whole"], &expected)?;
+            prop_assert_eq!(&self::summary(&folder, threads), &summary);
         }
         // Lines that say no time go with the file they are in, so they would show where it is cut.
         let timed: Vec<_> = lines.into_iter().filter(|line| !matches!(line.2, 1 | 2)).collect();

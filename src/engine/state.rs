@@ -359,6 +359,11 @@ impl Engine {
         &self.program
     }
 
+    /// The partition's first record came at this time, if none came before; for those who hand it to another engine.
+    pub fn begin_history(&mut self, at: Millis) {
+        self.history.get_or_insert(at);
+    }
+
     /// Takes it that all history is there, for tries on made-up events: `needs_history` then always has enough.
     pub fn assume_history(&mut self) {
         self.history = Some(Millis::MIN);

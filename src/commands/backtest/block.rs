@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use super::census::{Census, Found};
+use super::kin::{Parts, push_ids};
 use crate::commands::input::Block;
 use crate::engine::event::{Ahead, Reader, Ready, Scratch};
+
+/// A record whose ids are not all of one part.
+pub const NOT_ONE: u8 = u8::MAX;
 
 /// A block of records, read ahead.
 #[derive(Debug, Default)]
@@ -13,6 +17,8 @@ pub struct Decoded {
     /// One for each engine.
     ahead: Vec<Ahead>,
     pub found: Found,
+    /// Whose part each record is of, where people are dealt out; 255: not of one alone.
+    pub parts: Vec<u8>,
 }
 
 impl Decoded {
@@ -26,17 +32,24 @@ pub struct Decoder {
     readers: Vec<Arc<Reader>>,
     scratch: Scratch,
     census: Census,
+    parts: Option<Arc<Parts>>,
 }
 
 impl Decoder {
     /// One reader for each engine; the first one's messages are looked at for the census.
     pub fn new(readers: Vec<Arc<Reader>>, census: Census) -> Self {
-        Self { readers, scratch: Scratch::default(), census }
+        Self { readers, scratch: Scratch::default(), census, parts: None }
+    }
+
+    /// Also says whose part each record is of.
+    pub fn dealing(mut self, parts: Arc<Parts>) -> Self {
+        self.parts = Some(parts);
+        self
     }
 
     /// Another one of the same.
     pub fn again(&self) -> Self {
-        Self::new(self.readers.clone(), self.census.again())
+        Self { parts: self.parts.clone(), ..Self::new(self.readers.clone(), self.census.again()) }
     }
 
     pub fn decode(&mut self, mut block: Block) -> Decoded {
@@ -56,6 +69,24 @@ impl Decoder {
                 }
             }
         }
-        Decoded { block, ahead, found: self.census.take() }
+        let mut decoded = Decoded { block, ahead, found: self.census.take(), parts: Vec::new() };
+        if let Some(parts) = self.parts.clone() {
+            decoded.parts = (0..decoded.block.entries.len()).map(|entry| self.part(&decoded, entry, &parts)).collect();
+        }
+        decoded
+    }
+
+    fn part(&mut self, decoded: &Decoded, entry: usize, parts: &Parts) -> u8 {
+        let (reader, scratch) = (&self.readers[0], &mut self.scratch);
+        let value = decoded.block.value(entry);
+        let mut items = match (value, decoded.ready(entry, 0)) {
+            (Some(value), Some(ready)) => reader.read_ready(value, ready, scratch),
+            _ => reader.read(value, scratch),
+        };
+        let mut ids = Vec::new();
+        while let Some(item) = items.next_item() {
+            push_ids(&item, &mut ids);
+        }
+        parts.of(&ids).unwrap_or(NOT_ONE)
     }
 }

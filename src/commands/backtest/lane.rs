@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -86,9 +87,9 @@ fn spawn_reader(mut blocks: Box<dyn Blocks>, to: Vec<SyncSender<Next<Block>>>) {
 }
 
 struct Head {
-    name: String,
+    name: Arc<str>,
     lane: Lane,
-    block: Decoded,
+    block: Arc<Decoded>,
     at: usize,
 }
 
@@ -105,10 +106,10 @@ pub struct Merge {
 /// The record at hand.
 #[derive(Clone, Copy)]
 pub struct Taken<'a> {
-    pub input: &'a str,
+    pub input: &'a Arc<str>,
     pub entry: Entry,
     pub value: Option<&'a [u8]>,
-    pub block: &'a Decoded,
+    pub block: &'a Arc<Decoded>,
     /// In the block.
     pub at: usize,
 }
@@ -118,9 +119,9 @@ impl Merge {
     pub fn new(inputs: Vec<Box<dyn Blocks>>, decoder: &Decoder, threads: usize) -> Result<Self, Exit> {
         let each = if threads <= 1 { 0 } else { ((threads - 1) / inputs.len().max(1)).max(1) };
         let head = |blocks: Box<dyn Blocks>| Head {
-            name: blocks.name().to_owned(),
+            name: blocks.name().into(),
             lane: Lane::new(blocks, decoder, each),
-            block: Decoded::default(),
+            block: Arc::default(),
             at: 0,
         };
         let heads = inputs.into_iter().map(head).collect();
@@ -155,7 +156,7 @@ impl Merge {
         while head.at == head.block.block.entries.len() {
             let Some(mut block) = head.lane.next_block()? else { return Ok(()) };
             self.found.add(std::mem::take(&mut block.found));
-            (head.block, head.at) = (block, 0);
+            (head.block, head.at) = (Arc::new(block), 0);
         }
         self.order.push(Reverse((head.block.block.entries[head.at].time, input)));
         Ok(())
@@ -164,8 +165,6 @@ impl Merge {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::census::Census;
     use super::*;
     use crate::engine::event::{Reader, Wanted};

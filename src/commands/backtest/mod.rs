@@ -5,6 +5,7 @@ mod block;
 mod census;
 mod compare;
 mod html;
+mod kin;
 mod lane;
 mod out;
 mod outcome;
@@ -12,6 +13,7 @@ mod replay;
 mod report;
 mod side;
 mod summary;
+mod workers;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -27,6 +29,9 @@ use outcome::Sightings;
 use replay::{Outs, Replay, Rules};
 use report::Report;
 use side::Side;
+
+/// Engines that share the people; beyond, the one thread that merges what they say has no time for more.
+const PARTS_MAX: usize = 64;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -102,7 +107,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     if is_topic {
         run_topic(&mut replay, &settings, range, threads)?;
     } else {
-        run_files(&mut replay, &args.events, threads)?;
+        run_files(&mut replay, &args.events, threads, true)?;
     }
     replay.finish()?;
     replay.seconds = started.elapsed().as_secs_f64();
@@ -121,13 +126,27 @@ pub fn run(args: Args) -> Result<(), Exit> {
 pub fn settle(playbook: Playbook, options: Options, events: &[PathBuf], allow_jumps: bool) -> Result<Engine, Exit> {
     let side = Side::new(playbook, options, None);
     let mut replay = Replay::new(side, None, Rules::Lines { allow_jumps }, Outs::default());
-    run_files(&mut replay, events, processors())?;
+    run_files(&mut replay, events, processors(), false)?;
     Ok(replay.main.engine)
 }
 
-fn run_files(replay: &mut Replay, paths: &[PathBuf], threads: usize) -> Result<(), Exit> {
+/// `may_deal`: several engines may share the people. Files are then read twice, which a pipe can't be.
+fn run_files(replay: &mut Replay, paths: &[PathBuf], threads: usize, may_deal: bool) -> Result<(), Exit> {
+    let is_plain = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|data| data.is_file());
+    let parts = match may_deal && threads > 1 && paths.iter().all(is_plain) {
+        true => {
+            let (inputs, progress) = input::files(paths)?;
+            let kin = kin::look(inputs, &replay.main.engine.reader(), threads)?;
+            progress.finish();
+            Some(kin.parts(threads.min(PARTS_MAX)))
+        }
+        false => None,
+    };
     let (inputs, progress) = input::files(paths)?;
-    replay.run(0, inputs, threads, &progress)?;
+    match parts {
+        Some(parts) => replay.run_apart(inputs, parts, threads, &progress)?,
+        None => replay.run(0, inputs, threads, &progress)?,
+    }
     progress.finish();
     Ok(())
 }

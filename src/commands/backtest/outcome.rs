@@ -67,6 +67,18 @@ impl Sightings {
         Ok(Self { signal, within, ..Self::default() })
     }
 
+    /// Another one of the same outcome that has seen nothing yet.
+    pub fn again(&self) -> Self {
+        Self { signal: self.signal, within: self.within, ..Self::default() }
+    }
+
+    /// What was seen of other people.
+    pub fn join(&mut self, other: Self) {
+        self.seen.extend(other.seen);
+        self.known.extend(other.known);
+        self.segments.extend(other.segments);
+    }
+
     pub fn seen(&mut self, seen: impl Iterator<Item = (String, Millis)>) {
         seen.for_each(|(user, at)| self.seen.entry(user).or_default().push(at));
     }

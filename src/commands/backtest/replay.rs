@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::Arc;
 
-use super::block::Decoder;
+use super::block::{Decoder, NOT_ONE};
 use super::census::{Census, Found, number_paths};
+use super::kin::Parts;
 use super::lane::{Merge, Taken};
 use super::out::Out;
 use super::side::Side;
+use super::workers::{Job, Said, Workers};
 use crate::commands::Exit;
-use crate::commands::input::Blocks;
+use crate::commands::input::{Blocks, Entry};
 use crate::commands::progress::Progress;
 use crate::engine::event::time;
 use crate::engine::playbook::meant::Path;
@@ -19,6 +22,8 @@ use crate::processor::{Clock as _, SystemClock};
 
 /// A step of record time that is more likely a mistake than history.
 const JUMP_MAX: Millis = 400 * DAY;
+/// Records that are handed to the workers at once.
+const JOBS: usize = 1_024;
 /// Places of bad lines that are shown, by reason.
 const PLACES_MAX: usize = 3;
 
@@ -105,6 +110,99 @@ impl Replay {
         Ok(())
     }
 
+    /// The same with the people dealt out to engines of their own. The messages and figures are those of one engine.
+    pub fn run_apart(
+        &mut self,
+        inputs: Vec<Box<dyn Blocks>>,
+        parts: Parts,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<(), Exit> {
+        let readers = self.sides_ref().map(|side| side.engine.reader()).collect();
+        let census = Census::new(&self.number_paths, &self.main.program.wanted);
+        let sides: Vec<Vec<Side>> = (0..parts.count()).map(|_| self.sides_ref().map(Side::fork).collect()).collect();
+        let mut workers = Workers::start(sides.into_iter());
+        let decoder = Decoder::new(readers, census).dealing(Arc::new(parts));
+        let mut merge = Merge::new(inputs, &decoder, threads)?;
+        let ended = self.deal(&mut merge, &mut workers, progress);
+        // What was said before something went wrong is written all the same.
+        while let Some((jobs, answer)) = workers.receive()? {
+            self.take(&jobs, answer)?;
+        }
+        ended?;
+        self.found.add(std::mem::take(&mut merge.found));
+        for sides in workers.finish()? {
+            self.sides().zip(sides).for_each(|(all, side)| all.join(side));
+        }
+        Ok(())
+    }
+
+    /// Hands all records to the workers, in order.
+    fn deal(&mut self, merge: &mut Merge, workers: &mut Workers, progress: &Progress) -> Result<(), Exit> {
+        let (first, mut clock, mut jobs) = (merge.first_time(), None::<Millis>, Vec::new());
+        loop {
+            let next = match merge.take_next() {
+                Ok(Some(taken)) => self.job(&taken, clock, first).map(Some),
+                Ok(None) => Ok(None),
+                Err(fault) => Err(fault),
+            };
+            let is_over = !matches!(next, Ok(Some(_)));
+            let next = next.map(|job| jobs.extend(job));
+            if let Some(job) = jobs.last() {
+                clock = Some(job.clock);
+            }
+            if jobs.len() == JOBS || (is_over && !jobs.is_empty()) {
+                progress.at(self.records);
+                if let Some((jobs, answer)) = workers.send(std::mem::take(&mut jobs))? {
+                    self.take(&jobs, answer)?;
+                }
+            }
+            next?;
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn job(&mut self, taken: &Taken<'_>, clock: Option<Millis>, first: Option<Millis>) -> Result<Job, Exit> {
+        let time = self.time(taken, clock.or(first))?;
+        let part = taken.block.parts[taken.at];
+        if part == NOT_ONE {
+            return Err(Exit::Fault(format!("{}: it changed while it was read", taken.input)));
+        }
+        let job = Job {
+            input: Arc::clone(taken.input),
+            entry: taken.entry,
+            block: Arc::clone(taken.block),
+            at: taken.at,
+            offset: self.records as i64,
+            time,
+            clock: clock.map_or(time, |clock| clock.max(time)),
+            part,
+        };
+        self.records += 1;
+        self.bytes += u64::from(taken.entry.end - taken.entry.start);
+        Ok(job)
+    }
+
+    /// Takes what the engines said of some records.
+    fn take(&mut self, jobs: &[Job], answer: Vec<Vec<Said>>) -> Result<(), Exit> {
+        for (nth, said) in answer.into_iter().enumerate() {
+            for Said { job, action, noted, .. } in said {
+                if nth == 0 {
+                    let Job { input, entry, block, at, .. } = &jobs[job];
+                    self.write(input, entry, block.block.value(*at), &action)?;
+                }
+                if let (Action::Emit(message), Some(noted)) = (action, noted)
+                    && let Some(side) = self.sides().nth(nth)
+                {
+                    side.tally.add(&message.key, noted);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Everything is written.
     pub fn finish(&mut self) -> Result<(), Exit> {
         [&mut self.outs.emit, &mut self.outs.rejects].into_iter().flatten().try_for_each(Out::finish)
@@ -123,37 +221,40 @@ impl Replay {
         // Lines of several files are one partition: their order is that of their turn.
         let offset = if is_topic { taken.entry.number as i64 } else { self.records as i64 };
         let place = Place { offset, time, is_topic };
-        let Self { main, other, outs, actions, places, .. } = self;
-        step_side(main, 0, taken, place, actions);
+        let mut actions = std::mem::take(&mut self.actions);
+        step_side(&mut self.main, 0, taken, place, &mut actions);
         for action in actions.drain(..) {
-            match action {
-                Action::Emit(message) => {
-                    main.note(&message);
-                    if let Some(out) = &mut outs.emit {
-                        out.write(|out| write_message(out, &message))?;
-                    }
-                }
-                Action::DeadLetter(dead) => {
-                    let places = places.entry(dead.reason.as_str()).or_default();
-                    if places.len() < PLACES_MAX {
-                        places.push(format!("{}:{}: {}", taken.input, taken.entry.number, dead.detail));
-                    }
-                    if let Some(out) = &mut outs.rejects {
-                        out.write(|out| write_reject(out, taken, &dead))?;
-                    }
-                }
+            if let Action::Emit(message) = &action {
+                self.main.note(message);
             }
+            self.write(taken.input, &taken.entry, taken.value, &action)?;
         }
-        main.look();
-        if let Some(other) = other {
-            step_side(other, 1, taken, place, actions);
+        self.main.look();
+        if let Some(other) = &mut self.other {
+            step_side(other, 1, taken, place, &mut actions);
             for action in actions.drain(..) {
                 if let Action::Emit(message) = action {
                     other.note(&message);
                 }
             }
         }
+        self.actions = actions;
         Ok(())
+    }
+
+    /// Writes down what was said of a record.
+    fn write(&mut self, input: &str, entry: &Entry, value: Option<&[u8]>, action: &Action) -> Result<(), Exit> {
+        match (action, &mut self.outs) {
+            (Action::Emit(message), Outs { emit: Some(out), .. }) => out.write(|out| write_message(out, message)),
+            (Action::Emit(_), _) => Ok(()),
+            (Action::DeadLetter(dead), Outs { rejects, .. }) => {
+                let places = self.places.entry(dead.reason.as_str()).or_default();
+                if places.len() < PLACES_MAX {
+                    places.push(format!("{input}:{}: {}", entry.number, dead.detail));
+                }
+                rejects.as_mut().map_or(Ok(()), |out| out.write(|out| write_reject(out, input, entry, value, dead)))
+            }
+        }
     }
 
     /// The record's own time, else the clock.
@@ -212,11 +313,11 @@ fn write_message(out: &mut Vec<u8>, message: &Outgoing) {
     }
 }
 
-fn write_reject(out: &mut Vec<u8>, taken: &Taken<'_>, dead: &DeadLetter) {
-    let raw = dead.item.as_ref().map_or(taken.value.unwrap_or_default(), |(_, bytes)| bytes);
+fn write_reject(out: &mut Vec<u8>, input: &str, entry: &Entry, value: Option<&[u8]>, dead: &DeadLetter) {
+    let raw = dead.item.as_ref().map_or(value.unwrap_or_default(), |(_, bytes)| bytes);
     let reject = serde_json::json!({
-        "file": taken.input,
-        "line": taken.entry.number,
+        "file": input,
+        "line": entry.number,
         "item": dead.item.as_ref().map(|(index, _)| index),
         "reason": dead.reason.as_str(),
         "detail": dead.detail,

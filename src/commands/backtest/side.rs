@@ -26,6 +26,12 @@ pub struct Firing {
     pub first: Millis,
 }
 
+/// A message that counts.
+pub enum Noted {
+    Identify { at: Millis },
+    Moment(Firing),
+}
+
 pub struct Side {
     pub program: Arc<Program>,
     pub engine: Engine,
@@ -107,19 +113,52 @@ impl Side {
         }
     }
 
+    /// Another one of the same playbook, with nobody in it.
+    pub fn fork(&self) -> Self {
+        let sightings = self.sightings.as_ref().map(Sightings::again);
+        let mut side = Self {
+            engine: Engine::new(self.program.clone(), self.options.clone()),
+            standing: Standing::of(&self.program.playbook),
+            tally: Tally::default(),
+            program: self.program.clone(),
+            options: self.options.clone(),
+            sightings,
+            events: self.events.clone(),
+        };
+        side.begin(self.options.partition);
+        side
+    }
+
+    /// Takes over what another one of the same playbook has seen of other people, at its end.
+    pub fn join(&mut self, mut other: Self) {
+        other.end();
+        self.standing.add(&other.standing);
+        if let (Some(all), Some(more)) = (&mut self.sightings, other.sightings) {
+            all.join(more);
+        }
+    }
+
+    /// Counts a message.
     pub fn note(&mut self, message: &Outgoing) {
-        let Some(value) = &message.value else { return };
+        if let Some(noted) = self.read(message) {
+            self.tally.add(&message.key, noted);
+        }
+    }
+
+    /// What a message is about, as far as it counts.
+    pub fn read(&mut self, message: &Outgoing) -> Option<Noted> {
+        let value = message.value.as_ref()?;
         let said: Said<'_> = serde_json::from_slice(value).expect("our own messages are JSON");
         let at = crate::engine::event::time::parse(said.timestamp).expect("our own times parse");
         if said.kind == "identify" {
-            self.tally.identify(&message.key, at);
             if let Some(sightings) = &mut self.sightings {
                 sightings.identify(&self.program.playbook, &message.key, at, value);
             }
-        } else if let Some(moment) = said.event.and_then(|event| self.events.get(&event).copied()) {
-            let first = self.engine.find_user(&message.key).and_then(|body| numbers::signed(body.get(FIRST)));
-            self.tally.firings.push(Firing { user: message.key.clone(), moment, at, first: first.unwrap_or(at) });
+            return Some(Noted::Identify { at });
         }
+        let moment = said.event.and_then(|event| self.events.get(&event).copied())?;
+        let first = self.engine.find_user(&message.key).and_then(|body| numbers::signed(body.get(FIRST)));
+        Some(Noted::Moment(Firing { user: message.key.clone(), moment, at, first: first.unwrap_or(at) }))
     }
 
     /// After each record.
@@ -164,6 +203,13 @@ impl Tally {
         self.identifies_by_user.values().max().map_or(0, |count| u64::from(*count))
     }
 
+    pub fn add(&mut self, user: &str, noted: Noted) {
+        match noted {
+            Noted::Identify { at } => self.identify(user, at),
+            Noted::Moment(firing) => self.firings.push(firing),
+        }
+    }
+
     fn identify(&mut self, user: &str, at: Millis) {
         self.identifies += 1;
         *self.identifies_by_day.entry(at.div_euclid(DAY)).or_default() += 1;
@@ -181,5 +227,18 @@ impl Standing {
         let scores = vec![vec![0; STEPS + 1]; playbook.scores.len()];
         let segments = playbook.scores.iter().map(|score| vec![0; score.segments.len()]).collect();
         Self { scores, segments, on: vec![0; playbook.moments.len()], counts: Counts::of(playbook), ..Self::default() }
+    }
+
+    /// Of other people under the same playbook.
+    fn add(&mut self, other: &Self) {
+        self.users += other.users;
+        self.profiles += other.profiles;
+        self.bytes += other.bytes;
+        self.counts.add(&other.counts);
+        let all = self.scores.iter_mut().chain(&mut self.segments).chain(std::iter::once(&mut self.on));
+        let more = other.scores.iter().chain(&other.segments).chain(std::iter::once(&other.on));
+        for (all, more) in all.zip(more) {
+            all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+        }
     }
 }
