@@ -40,6 +40,9 @@ pub struct Said {
 /// By side.
 type Answer = Vec<Vec<Said>>;
 
+/// Jobs, and what came of them.
+type Done = (Arc<Vec<Job>>, Answer);
+
 struct Worker {
     jobs: SyncSender<Arc<Vec<Job>>>,
     answers: Receiver<Answer>,
@@ -60,7 +63,7 @@ impl Workers {
     }
 
     /// Sends jobs to all; gives back what came of older ones, once enough are under way.
-    pub fn send(&mut self, jobs: Vec<Job>) -> Result<Option<(Arc<Vec<Job>>, Answer)>, Exit> {
+    pub fn send(&mut self, jobs: Vec<Job>) -> Result<Option<Done>, Exit> {
         let jobs = Arc::new(jobs);
         for worker in &self.workers {
             worker.jobs.send(Arc::clone(&jobs)).map_err(|_| broke())?;
@@ -70,7 +73,7 @@ impl Workers {
     }
 
     /// What came of the oldest jobs.
-    pub fn receive(&mut self) -> Result<Option<(Arc<Vec<Job>>, Answer)>, Exit> {
+    pub fn receive(&mut self) -> Result<Option<Done>, Exit> {
         let Some(jobs) = self.open.pop_front() else { return Ok(None) };
         let mut all: Answer = Vec::new();
         for worker in &self.workers {
