@@ -245,7 +245,7 @@ fn two_playbooks_are_compared_and_budgets_kept() {
     let output = folder.run(&["--against", "other.toml", "--fail-if", "moments > 1.9x", "events"]);
     let text = stdout(&output);
     assert!(
-        text.contains("  keen: 1 only in new, 0 only in old, 1 in both (1 at another time, median -1.0 h)"),
+        text.contains("  keen: 1 only in new, 0 only in old, 1 in both (1 earlier, 0 later, median -1.0 h)"),
         "{text}"
     );
     assert!(text.contains("    1 users gained: b\n"), "{text}");

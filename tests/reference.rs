@@ -4,6 +4,8 @@
 mod compare;
 #[path = "reference/engine.rs"]
 mod engine;
+#[path = "reference/explain.rs"]
+mod explain;
 #[path = "reference/generate.rs"]
 mod generate;
 #[path = "reference/golden.rs"]

@@ -8,11 +8,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use crate::model::{Input, Minutes, Output, Partition, Playbook, Reading};
 use crate::{engine, generate};
 
-fn number(name: &str, default: u32) -> u32 {
+pub fn number(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn runner(cases: u32) -> TestRunner {
+pub fn runner(cases: u32) -> TestRunner {
     let seed = number("KAIROS_SEED", 1);
     println!("KAIROS_SEED={seed} KAIROS_CASES={cases}");
     let mut bytes = [0; 32];

@@ -79,10 +79,10 @@ impl Comparison {
         let mut out = String::from("\nagainst the other playbook\n");
         for d in &self.differences {
             let median = d.later.get(d.later.len() / 2).copied().unwrap_or(0);
-            let moved = d.later.iter().filter(|later| **later != 0).count();
+            let (earlier, later) = (moved(d, |later| later < 0), moved(d, |later| later > 0));
             let _ = writeln!(
                 out,
-                "  {}: {} only in new, {} only in old, {} in both ({moved} at another time, median {})",
+                "  {}: {} only in new, {} only in old, {} in both ({earlier} earlier, {later} later, median {})",
                 d.name,
                 d.only_new,
                 d.only_old,
@@ -100,6 +100,11 @@ impl Comparison {
         let _ = writeln!(out, "  identifies: {} (was {})", self.identifies.0, self.identifies.1);
         out
     }
+}
+
+/// Pairs by how much later the new one is.
+fn moved(difference: &Difference, how: impl Fn(Millis) -> bool) -> usize {
+    difference.later.iter().filter(|later| how(**later)).count()
 }
 
 fn by_user<'a>(side: &'a Side, name: &str) -> BTreeMap<&'a str, Vec<Millis>> {
