@@ -200,6 +200,28 @@ fn plain_passwords_work_within_tls() {
     run.stop();
 }
 
+/// A token that nobody signed, which brokers take only where they are told nothing else; the way it travels is the real one.
+#[test]
+fn tokens_work_within_tls() {
+    let secured = secured();
+    std::fs::write(secured.path("token"), "principal=token-user").expect("a token's claims are written");
+    let site = secured.site(USERS[0]);
+    for grant in documented(&site) {
+        secured.rights.grant(&Grant { user: "token-user".into(), ..grant });
+    }
+    secured.settle();
+    let site = secured.login(site, "unused", "OAUTHBEARER", "password", &secured.path("ca.pem"));
+    let claims = secured.path("token").display().to_string();
+    let site = site
+        .with("kafka.properties", "\"enable.sasl.oauthbearer.unsecure.jwt\" = \"true\"")
+        .with("kafka.properties", &format!("\"sasl.oauthbearer.config_file\" = \"{claims}\""));
+    visit(&site, "ann");
+    let mut run = site.start("one");
+    site.wait_until_done(&mut [&mut run]);
+    assert_eq!(site.tracks().len(), 1, "{}", run.log_tail());
+    run.stop();
+}
+
 #[test]
 fn a_wrong_password_is_said_in_words() {
     let secured = secured();

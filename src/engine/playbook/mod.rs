@@ -1,5 +1,6 @@
 //! Playbooks: as written → checked, as meant → compiled.
 
+mod cells;
 mod check;
 pub mod code;
 pub mod cost;
