@@ -17,6 +17,7 @@ mod inventory;
 mod manual;
 mod playbook;
 mod progress;
+pub mod rekey;
 pub mod reset;
 pub mod run;
 pub mod schema;
@@ -68,6 +69,8 @@ enum Command {
     Health(health::Args),
     /// Show how a group stands: position, lag, clock, marks, snapshots and owner of each partition
     State(state::Args),
+    /// Bring each person's records into one partition: a topic with any keys to one keyed by user
+    Rekey(rekey::Args),
     /// Look at the files of state: list them, check them, see what is in them
     Snapshot(snapshot::Args),
     /// Look at dead letters, and send them again
@@ -100,6 +103,7 @@ impl Cli {
             Command::Forward(args) => forward::run(args),
             Command::Health(args) => health::run(args),
             Command::State(args) => state::run(args),
+            Command::Rekey(args) => rekey::run(args),
             Command::Snapshot(args) => snapshot::run(args),
             Command::Dead(args) => dead::run(args),
             Command::Events(args) => events::run(args),

@@ -25,6 +25,7 @@ pub mod peek;
 pub mod playbook;
 pub mod position;
 mod raw;
+pub mod rekey;
 pub mod reset;
 mod restore;
 mod rounds;

@@ -16,6 +16,7 @@ mod harness;
 mod idle;
 mod input;
 mod refusals;
+mod rekey;
 mod reload;
 mod reset;
 mod security;

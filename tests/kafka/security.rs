@@ -178,7 +178,7 @@ fn the_documented_rights_suffice_and_each_is_needed() {
 
     let segment = Segment::start(|_, _| Fault::None);
     let site = forwarding(secured, site, &segment);
-    let forward = site.start_command("forward", "two");
+    let forward = site.start_command(&["forward"], "two");
     topics::wait_for("the message to be delivered", || !segment.items().is_empty());
     forward.stop();
     missing(&site, "forward", USERS[1]);

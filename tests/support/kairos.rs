@@ -71,18 +71,19 @@ impl Site {
 
     /// Starts an instance. The same name takes the place of one that was killed at once.
     pub fn start(&self, instance: &str) -> Instance {
-        self.start_command("run", instance)
+        self.start_command(&["run"], instance)
     }
 
-    /// The same for another command that runs until it is stopped.
-    pub fn start_command(&self, command: &str, instance: &str) -> Instance {
+    /// The same with another command, and what it needs.
+    pub fn start_command(&self, words: &[&str], instance: &str) -> Instance {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let admin_port = ports::free();
         let config = self.folder.path().join(format!("{instance}-{number}.toml"));
         let log = self.folder.path().join(format!("{instance}-{number}.log"));
         std::fs::write(&config, self.config(instance, admin_port)).expect("the settings can be written");
-        let command = [env!("CARGO_BIN_EXE_kairos"), command, "--config", &config.display().to_string()];
+        let path = config.display().to_string();
+        let command = [&[env!("CARGO_BIN_EXE_kairos")], words, &["--config", &path]].concat();
         let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
         Instance { leash: Leash::start(&command, &log, &Orders::default()), config, log, admin_port }
     }

@@ -57,6 +57,8 @@ pub(super) enum Rest<'s> {
 pub(super) struct Batch<'s> {
     pub elements: Elements<'s>,
     pub next: u32,
+    /// The item that was taken last.
+    pub taken: Span,
     /// When the batch stands in an object.
     pub outer: Option<Outer>,
 }
@@ -67,7 +69,7 @@ impl Items<'_> {
         if let Rest::Batch(batch) = &mut self.rest {
             let span = batch.elements.next()?;
             let (index, outer) = (batch.next, batch.outer);
-            batch.next += 1;
+            (batch.next, batch.taken) = (index + 1, span);
             return Some(self.batch_item(span, index, outer));
         }
         match std::mem::replace(&mut self.rest, Rest::Nothing) {
@@ -75,6 +77,14 @@ impl Items<'_> {
             Rest::Empty => Some(Item::Empty),
             Rest::Refused(reason, detail) => Some(Item::Rejected(Rejected { reason, detail, item: None })),
             Rest::One => Some(self.one()),
+        }
+    }
+
+    /// Of a batch, the item that was taken last as a record of its own: with what the batch says once for all.
+    pub fn taken_alone(&self) -> Option<Vec<u8>> {
+        match &self.rest {
+            Rest::Batch(batch) => Some(dead::alone(self.text, batch.taken, batch.outer.as_ref())),
+            _ => None,
         }
     }
 

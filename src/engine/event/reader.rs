@@ -123,7 +123,9 @@ impl Reader {
         match passed_limit(is_over, count, outer.map_or(0, |outer| outer.bytes())) {
             Some(limit) => Rest::Refused(Reason::TooLarge, limit),
             None if count == 0 => Rest::Empty,
-            None => Rest::Batch(Batch { elements: Elements::new(text, batch.start), next: 0, outer }),
+            None => {
+                Rest::Batch(Batch { elements: Elements::new(text, batch.start), next: 0, taken: Span::ABSENT, outer })
+            }
         }
     }
 
