@@ -166,7 +166,7 @@ fn the_documented_rights_suffice_and_each_is_needed() {
         for grant in grants.iter().filter(|grant| grant.user == user) {
             secured.rights.revoke(grant);
             secured.settle();
-            let (code, log) = refused(site.start_command(command, "one"));
+            let (code, log) = refused(site.start_command(&[command], "one"));
             assert_eq!(code, 2, "without {grant:?}:\n{log}");
             let named = log.lines().any(|line| line.contains(&grant.right) && line.contains(&grant.name));
             assert!(named, "without {grant:?} it says:\n{log}");
@@ -229,7 +229,7 @@ fn a_wrong_password_is_said_in_words() {
     let site = forwarding(secured, secured.site(USERS[0]), &segment);
     let site = secured.login(site, USERS[1], "SCRAM-SHA-256", "wrong", &secured.path("ca.pem"));
     for command in ["run", "forward"] {
-        let (code, log) = refused(site.start_command(command, "one"));
+        let (code, log) = refused(site.start_command(&[command], "one"));
         assert_eq!(code, 3, "{log}");
         assert!(log.contains("lets us in") && log.contains("uthentication failed"), "{log}");
         assert!(!log.contains("another-password"), "{log}");
@@ -244,7 +244,7 @@ fn an_unknown_authority_is_said_in_words() {
     let site = forwarding(secured, secured.site(USERS[0]), &segment);
     let site = secured.login(site, USERS[0], "SCRAM-SHA-256", "password", &stranger);
     for command in ["run", "forward"] {
-        let (code, log) = refused(site.start_command(command, "one"));
+        let (code, log) = refused(site.start_command(&[command], "one"));
         assert_eq!(code, 3, "{log}");
         assert!(log.contains("certificate") && log.contains("ssl.ca.location"), "{log}");
     }
