@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use super::access::Access;
 use super::batch::Committed;
 use super::group::Member;
 use super::position::Position;
@@ -62,8 +63,7 @@ impl Survey {
         let config = Arc::new(config);
         let consumer = config.consumer(None).create_with_context(Member::default())?;
         let consumer: Arc<BaseConsumer<Member>> = Arc::new(consumer);
-        let cluster = consumer.client().fetch_cluster_id(TIMEOUT);
-        let cluster = cluster.ok_or_else(|| Fault::Kafka(format!("no broker of {} answers", config.brokers)))?;
+        let cluster = Access::open(&config.client())?.cluster;
         let topic = &config.raw_topic;
         let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && !found.partitions().is_empty());

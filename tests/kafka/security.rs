@@ -234,6 +234,9 @@ fn a_wrong_password_is_said_in_words() {
         assert!(log.contains("lets us in") && log.contains("uthentication failed"), "{log}");
         assert!(!log.contains("another-password"), "{log}");
     }
+    let looked = site.command(&["state"]);
+    let said = String::from_utf8_lossy(&looked.stderr);
+    assert!(looked.status.code() == Some(3) && said.contains("lets us in"), "{said}");
 }
 
 #[test]
