@@ -328,4 +328,49 @@ mod tests {
         assert!(text.contains("kairos_moments_total{moment=\"ready_to_buy\"} 4"), "{text}");
         assert!(text.contains("kairos_dead_letters_total{reason=\"no_id\"} 2"), "{text}");
     }
+
+    #[test]
+    fn what_an_operator_asks_first_is_there() {
+        let (processing, registry, _) = processing();
+        let counts = Counts {
+            records: 20,
+            events: 19,
+            duplicates: 2,
+            misrouted: 3,
+            clamped_records: 4,
+            clamped_events: 5,
+            ..Counts::default()
+        };
+        processing.counted(3, &counts);
+        processing.committed(Duration::from_millis(20), 7);
+        processing.standing(3, &Standing { snapshot_at: Some(1_000), ..standing(Phase::Live) });
+        processing.snapshot(3, Duration::from_secs(2), 5_000);
+        processing.snapshot_failed(3);
+        processing.restored(3, Duration::from_secs(9));
+        processing.trouble("commit");
+        let text = registry.text();
+        for line in [
+            "kairos_records_total{partition=\"3\"} 20",
+            "kairos_events_total 19",
+            "kairos_duplicates_total 2",
+            "kairos_misrouted_total 3",
+            "kairos_clamped_records_total 4",
+            "kairos_clamped_events_total 5",
+            "kairos_commit_seconds_sum 0.02",
+            "kairos_committed_messages_total 7",
+            "kairos_lag_records{partition=\"3\"} 10",
+            "kairos_clock_timestamp_seconds{partition=\"3\"} 5",
+            "kairos_profiles{partition=\"3\"} 3",
+            "kairos_profile_bytes{partition=\"3\"} 999",
+            "kairos_snapshot_timestamp_seconds{partition=\"3\"} 1",
+            "kairos_snapshot_seconds_sum 2",
+            "kairos_snapshot_bytes_sum 5000",
+            "kairos_snapshot_failures_total 1",
+            "kairos_restore_seconds_sum 9",
+            "kairos_broker_troubles_total{doing=\"commit\"} 1",
+            "kairos_partitions{phase=\"live\"} 1",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line} is not in\n{text}");
+        }
+    }
 }
