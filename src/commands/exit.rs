@@ -60,3 +60,26 @@ pub fn print(text: &str) -> Result<(), Exit> {
         Err(error) => Err(Exit::Fault(format!("can't write to standard output: {error}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The runbook's table begins with code and meaning: each way to end has a row there, and the help says the same.
+    #[test]
+    fn every_code_is_documented() {
+        let runbook = include_str!("../../docs/runbook.md");
+        let text = String::new;
+        for (exit, meaning) in [
+            (Exit::Unread, "asked to stop"),
+            (Exit::No(text()), "the answer is no"),
+            (Exit::Usage(text()), "wrong usage, settings or playbook"),
+            (Exit::Fault(text()), "a fault outside"),
+            (Exit::Fenced(text()), "another instance has"),
+        ] {
+            let row = format!("| {} | {meaning}", exit.code());
+            assert!(runbook.contains(&row), "the runbook has no row `{row}…`");
+            assert!(HELP.contains(&format!("{} ", exit.code())), "{HELP}");
+        }
+    }
+}

@@ -16,19 +16,24 @@ pub fn completions(args: CompletionsArgs) -> Result<(), Exit> {
     print(&String::from_utf8_lossy(&script))
 }
 
-/// All pages in one: `kairos manual | man -l -`.
+/// All pages in one: `kairos man | man -l -`.
 pub fn manual() -> Result<(), Exit> {
-    let mut page = Vec::new();
+    let mut pages = Vec::new();
     let mut command = Cli::command();
     command.build();
-    let render = |command: clap::Command, page: &mut Vec<u8>| clap_mangen::Man::new(command).render(page);
-    let subcommands: Vec<clap::Command> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
-    render(command, &mut page).map_err(fault)?;
-    for subcommand in subcommands {
-        let name = format!("kairos-{}", subcommand.get_name());
-        render(subcommand.display_name(name), &mut page).map_err(fault)?;
-    }
-    print(&String::from_utf8_lossy(&page))
+    add(command, "kairos", &mut pages).map_err(fault)?;
+    print(&String::from_utf8_lossy(&pages))
+}
+
+/// A command's page, then those of its own commands, named as they are called but with dashes.
+fn add(command: clap::Command, name: &str, pages: &mut Vec<u8>) -> std::io::Result<()> {
+    let own: Vec<clap::Command> =
+        command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help").cloned().collect();
+    clap_mangen::Man::new(command.display_name(name)).render(pages)?;
+    own.into_iter().try_for_each(|sub| {
+        let name = format!("{name}-{}", sub.get_name());
+        add(sub, &name, pages)
+    })
 }
 
 fn fault(error: std::io::Error) -> Exit {

@@ -82,11 +82,9 @@ enum Command {
     /// Write a settings file and a playbook to begin with
     Init(init::Args),
     /// Print a completion script for a shell
-    #[command(hide = true)]
     Completions(manual::CompletionsArgs),
-    /// Print the manual page
-    #[command(hide = true)]
-    Manual,
+    /// Print the manual, all pages in one, for `man -l -`
+    Man,
 }
 
 impl Cli {
@@ -110,7 +108,7 @@ impl Cli {
             Command::Reset(args) => reset::run(args),
             Command::Init(args) => init::run(args),
             Command::Completions(args) => manual::completions(args),
-            Command::Manual => manual::manual(),
+            Command::Man => manual::manual(),
         };
         exit::code(result)
     }

@@ -114,3 +114,24 @@ fn on_trouble(choice: OnChange) -> OnTrouble {
         OnChange::Continue => OnTrouble::Continue,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_ends_with_its_documented_code() {
+        let cause = || "cause".to_owned();
+        for (fault, code) in [
+            (Fault::Checks(vec![cause()]), 2),
+            (Fault::Disowned(cause()), 3),
+            (Fault::Kafka(cause()), 3),
+            (Fault::Store(crate::storage::StoreError::Url(cause())), 3),
+            (Fault::Fenced(cause()), 4),
+        ] {
+            let ended = exit(fault);
+            assert_eq!(ended.code(), code, "{ended}");
+            assert!(ended.to_string().contains("cause"), "{ended}");
+        }
+    }
+}
