@@ -104,6 +104,39 @@ fn each_record_reaches_its_users_partition_once_whatever_is_killed() {
 }
 
 #[test]
+fn instances_that_come_and_go_lose_and_double_nothing() {
+    let site = Site::new(shared(), "rekey-group", TO, &playbook());
+    let from = unique("any-keys");
+    topics::create_on(shared(), &from, FROM, &[("retention.ms", "-1")]);
+    let (words, records) = (["rekey", "--from", &from], records(now() - 60_000));
+    let has_grown = |before: usize| topics::wait_for("more to be written", || written(&site).len() > before);
+    let mut one = site.start_command(&words, "one");
+    let mut two = None;
+    for (turn, part) in records.chunks(RECORDS.div_ceil(4)).enumerate() {
+        let before = written(&site).len();
+        topics::produce(shared(), &from, part);
+        has_grown(before);
+        match turn {
+            0 => two = Some(site.start_command(&words, "two")),
+            _ => {}
+        }
+        if turn == 2 {
+            one.signal("TERM");
+            assert_eq!(one.wait(), 0, "{}", one.log_tail());
+        }
+    }
+    let singles = (0..RECORDS).filter(|n| *n != 77 && n % 10 != 3).count();
+    let all = singles + 1 + 2 * (0..RECORDS).filter(|n| n % 10 == 3).count();
+    topics::wait_for("all to be written", || written(&site).len() >= all);
+    let mut numbers: Vec<usize> = written(&site).iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    let found = numbers.len();
+    numbers.dedup();
+    assert_eq!((found, numbers.len()), (all - 1, all - 1), "some are missing or came twice");
+    two.expect("it was started").kill();
+}
+
+#[test]
 fn a_topic_that_is_not_there_is_named() {
     let site = Site::new(shared(), "rekey-none", 1, &playbook());
     let output = site.command(&["rekey", "--from", "no-such-topic"]);
