@@ -116,9 +116,8 @@ fn instances_that_come_and_go_lose_and_double_nothing() {
         let before = written(&site).len();
         topics::produce(shared(), &from, part);
         has_grown(before);
-        match turn {
-            0 => two = Some(site.start_command(&words, "two")),
-            _ => {}
+        if turn == 0 {
+            two = Some(site.start_command(&words, "two"));
         }
         if turn == 2 {
             one.signal("TERM");
