@@ -1,37 +1,52 @@
 //! `kairos init`: writes a `kairos.toml` and a playbook to begin with, explained. It overwrites nothing.
 
+mod draft;
+
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::inventory::Source;
 use super::{Exit, print};
 use crate::settings::{KEYS, SECTIONS};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder to write to
-    #[arg(default_value = ".")]
-    folder: PathBuf,
+    #[command(flatten)]
+    source: Source,
+    /// A folder to write to [default: .], and files of events from which the playbook is made
+    #[arg(value_name = "FOLDER|EVENTS")]
+    paths: Vec<PathBuf>,
 }
 
 /// The shipped model, to be made one's own.
-const PLAYBOOK: &str = include_str!("../../playbooks/b2b-saas.toml");
+const PLAYBOOK: &str = include_str!("../../../playbooks/b2b-saas.toml");
 
 pub fn run(args: Args) -> Result<(), Exit> {
-    let files = [("kairos.toml", settings()), ("playbook.toml", PLAYBOOK.to_owned())];
-    let taken: Vec<String> = files
+    // Events are never a folder, and nothing is written to a folder that isn't there.
+    let (folders, events): (Vec<_>, Vec<_>) = args.paths.into_iter().partition(|path| path.is_dir());
+    let folder = match &folders[..] {
+        [] => Path::new("."),
+        [one] => one,
+        _ => return Err(Exit::Usage("one folder is enough to write to".into())),
+    };
+    let taken: Vec<String> = ["kairos.toml", "playbook.toml"]
         .iter()
-        .map(|(name, _)| args.folder.join(name))
+        .map(|name| folder.join(name))
         .filter(|path| path.exists())
         .map(|path| format!("{} is there already; nothing was written", path.display()))
         .collect();
     if !taken.is_empty() {
         return Err(Exit::Usage(taken.join("\n")));
     }
-    for (name, text) in &files {
-        let path = args.folder.join(name);
-        write_new(&path, text).map_err(|error| Exit::Fault(format!("can't write {}: {error}", path.display())))?;
+    let playbook = match &events[..] {
+        [] => PLAYBOOK.to_owned(),
+        events => draft::of(&args.source.take(events)?, PLAYBOOK),
+    };
+    for (name, text) in [("kairos.toml", settings()), ("playbook.toml", playbook)] {
+        let path = folder.join(name);
+        write_new(&path, &text).map_err(|error| Exit::Fault(format!("can't write {}: {error}", path.display())))?;
         print(&format!("wrote {}\n", path.display()))?;
     }
     print("Set the brokers and the raw topic in kairos.toml, then: kairos check, kairos run\n")
@@ -70,10 +85,21 @@ mod tests {
     use super::*;
     use crate::settings::resolve;
 
+    /// As the command line would have it.
+    fn args(folder: &Path) -> Args {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        use clap::Parser as _;
+        Line::parse_from([Path::new("init"), folder]).args
+    }
+
     #[test]
     fn what_is_written_reads_without_a_mistake_even_with_all_comments_taken_away() {
         let folder = tempfile::tempdir().unwrap();
-        run(Args { folder: folder.path().to_owned() }).unwrap();
+        run(args(folder.path())).unwrap();
         let path = folder.path().join("kairos.toml");
         resolve(Some(&path), []).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -89,7 +115,7 @@ mod tests {
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("playbook.toml"), "mine").unwrap();
-        assert!(matches!(run(Args { folder: folder.path().to_owned() }), Err(Exit::Usage(_))));
+        assert!(matches!(run(args(folder.path())), Err(Exit::Usage(_))));
         assert_eq!(std::fs::read_to_string(folder.path().join("playbook.toml")).unwrap(), "mine");
         assert!(!folder.path().join("kairos.toml").exists());
     }
