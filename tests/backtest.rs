@@ -306,6 +306,19 @@ fn summary(folder: &Folder, threads: &str) -> Vec<String> {
     lines.map(|line| line.split_once(" profiles (").map_or(line, |(profiles, _)| profiles).to_owned()).collect()
 }
 
+/// `u1` is silent until `gone` fires; then comes the record that says an older anonymous id was theirs.
+#[test]
+fn a_moment_is_told_of_people_before_what_comes_next() {
+    let folder = Folder::new();
+    let lines = [(0, 0, 4, 0), (776, 3, 11, 2), (8_980, 1, 10, 4), (13_740, 1, 3, 0)];
+    folder.write("whole", lines.map(written).join("\n").as_bytes());
+    for threads in ["1", "2"] {
+        let summary = summary(&folder, threads);
+        let gone = summary.iter().find(|line| line.starts_with("gone ")).expect("the table of moments");
+        assert_eq!(gone.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["3.0", "d"], "{threads}: {gone}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -224,19 +224,12 @@ impl Replay {
         let mut actions = std::mem::take(&mut self.actions);
         step_side(&mut self.main, 0, taken, place, &mut actions);
         for action in actions.drain(..) {
-            if let Action::Emit(message) = &action {
-                self.main.note(message);
-            }
             self.write(taken.input, &taken.entry, taken.value, &action)?;
         }
         self.main.look();
         if let Some(other) = &mut self.other {
             step_side(other, 1, taken, place, &mut actions);
-            for action in actions.drain(..) {
-                if let Action::Emit(message) = action {
-                    other.note(&message);
-                }
-            }
+            actions.clear();
         }
         self.actions = actions;
         Ok(())
@@ -290,17 +283,23 @@ struct Place {
 
 const STRICT: Rules = Rules::Lines { allow_jumps: false };
 
+/// The record on one side, its messages noted. What the clock alone brings is noted first, of people as they are before
+/// the record: it may merge or delete them.
 fn step_side(side: &mut Side, nth: usize, taken: &Taken<'_>, place: Place, actions: &mut Vec<Action>) {
     let Place { offset, time, is_topic } = place;
     if is_topic && side.engine.wants_horizon(time) {
         let _ = side.engine.step(Input::Mark(Mark::Horizon(wall())), usize::MAX, actions);
     }
+    let _ = side.engine.step(Input::Clock(side.engine.taken_time(time)), usize::MAX, actions);
+    side.note(actions);
+    let noted = actions.len();
     let record = Record { offset, time, key: None, value: taken.value };
     let input = match taken.block.ready(taken.at, nth) {
         Some(ready) => Input::Ready(record, ready),
         None => Input::Record(record),
     };
     let _ = side.engine.step(input, usize::MAX, actions);
+    side.note(&actions[noted..]);
 }
 
 /// A deletion has no message of its own on the outgoing topic; here it is a line that says as much.

@@ -11,7 +11,7 @@ use crate::engine::playbook::meant::Playbook;
 use crate::engine::playbook::program::{DAY, FIRST, Map, Program};
 use crate::engine::profile::numbers;
 use crate::engine::profile::outbox::MomentState;
-use crate::engine::{Counts, Engine, Millis, Options, Outgoing};
+use crate::engine::{Action, Counts, Engine, Millis, Options, Outgoing};
 
 /// Steps of a score that are told apart in histograms and thresholds.
 pub const STEPS: usize = 1_000;
@@ -138,10 +138,14 @@ impl Side {
         }
     }
 
-    /// Counts a message.
-    pub fn note(&mut self, message: &Outgoing) {
-        if let Some(noted) = self.read(message) {
-            self.tally.add(&message.key, noted);
+    /// Counts the messages among what the engine said.
+    pub fn note(&mut self, actions: &[Action]) {
+        for action in actions {
+            if let Action::Emit(message) = action
+                && let Some(noted) = self.read(message)
+            {
+                self.tally.add(&message.key, noted);
+            }
         }
     }
 
