@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::eval::{Val, eval};
 use super::super::person::Person;
+use super::super::playbook::code::mirrored;
 use super::super::playbook::meant::{Compare, Expr, SignalQuery};
 use super::super::playbook::program::cell_of;
 use super::super::playbook::walk;
@@ -114,16 +115,6 @@ pub fn json(value: &super::super::event::Value<'_>) -> Value {
         Kept::Text(text) => json!(text),
         Kept::List(list) => serde_json::from_str(list.raw()).unwrap_or_else(|_| json!(list.raw())),
         Kept::Object(object) => serde_json::from_str(object.raw()).unwrap_or_else(|_| json!(object.raw())),
-    }
-}
-
-fn mirrored(op: Compare) -> Compare {
-    match op {
-        Compare::Less => Compare::Greater,
-        Compare::LessEqual => Compare::GreaterEqual,
-        Compare::Greater => Compare::Less,
-        Compare::GreaterEqual => Compare::LessEqual,
-        same => same,
     }
 }
 

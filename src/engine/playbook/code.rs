@@ -185,7 +185,8 @@ impl Compiler<'_> {
     }
 }
 
-fn mirrored(op: Compare) -> Compare {
+/// The comparison that says the same with its sides changed over.
+pub fn mirrored(op: Compare) -> Compare {
     match op {
         Compare::Less => Compare::Greater,
         Compare::LessEqual => Compare::GreaterEqual,
