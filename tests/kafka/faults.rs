@@ -61,7 +61,7 @@ impl<'a> Supervised<'a> {
 fn killed_twenty_times() {
     let site = Site::new(shared(), "killed", PARTITIONS, &playbook());
     let mut random = Random::from_environment();
-    let feeder = Feeder::start(&site, records(), SPAN * 3 / 2);
+    let feeder = Feeder::start(&site, records(), SPAN * 3);
     let (mut kills, mut places) = (0, Vec::new());
     while feeder.is_feeding() || kills < 20 {
         let instance = site.start("one");
