@@ -184,6 +184,15 @@ fn the_documented_rights_suffice_and_each_is_needed() {
     missing(&site, "forward", USERS[1]);
 }
 
+/// An event comes in, and its moment goes out.
+fn assert_works(site: &Site) {
+    visit(site, "ann");
+    let mut run = site.start("one");
+    site.wait_until_done(&mut [&mut run]);
+    assert_eq!(site.tracks().len(), 1, "{}", run.log_tail());
+    run.stop();
+}
+
 #[test]
 fn plain_passwords_work_within_tls() {
     let secured = secured();
@@ -193,11 +202,7 @@ fn plain_passwords_work_within_tls() {
     }
     secured.settle();
     let site = secured.login(site, PLAIN_USER, "PLAIN", "password", &secured.path("ca.pem"));
-    visit(&site, "ann");
-    let mut run = site.start("one");
-    site.wait_until_done(&mut [&mut run]);
-    assert_eq!(site.tracks().len(), 1, "{}", run.log_tail());
-    run.stop();
+    assert_works(&site);
 }
 
 /// A token that nobody signed, which brokers take only where they are told nothing else; the way it travels is the real one.
@@ -215,11 +220,7 @@ fn tokens_work_within_tls() {
     let site = site
         .with("kafka.properties", "\"enable.sasl.oauthbearer.unsecure.jwt\" = \"true\"")
         .with("kafka.properties", &format!("\"sasl.oauthbearer.config_file\" = \"{claims}\""));
-    visit(&site, "ann");
-    let mut run = site.start("one");
-    site.wait_until_done(&mut [&mut run]);
-    assert_eq!(site.tracks().len(), 1, "{}", run.log_tail());
-    run.stop();
+    assert_works(&site);
 }
 
 #[test]
