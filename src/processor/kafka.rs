@@ -219,23 +219,9 @@ impl World for Kafka {
         if !message.headers.is_empty() {
             record = record.headers(headers);
         }
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                // A full queue is pressure, not a failure.
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    self.producer.poll(Duration::from_millis(1));
-                }
-                Err((error, _)) => {
-                    return Err(self.fatal().unwrap_or(Failure {
-                        class: Class::Final,
-                        fenced: false,
-                        text: format!("{topic}: {error}"),
-                    }));
-                }
-            }
-        }
+        enqueue(&self.producer, record).map_err(|error| {
+            self.fatal().unwrap_or(Failure { class: Class::Final, fenced: false, text: format!("{topic}: {error}") })
+        })
     }
 
     fn drain(&mut self) -> Result<BTreeMap<i32, i64>, Failure> {
@@ -334,6 +320,23 @@ fn failure(error: KafkaError) -> Failure {
         _ => (Class::Final, error.rdkafka_error_code()),
     };
     Failure { class, fenced: code.is_some_and(is_fenced), text }
+}
+
+/// Hands a record to a producer's queue, waiting while it is full: that is pressure, not a failure.
+pub fn enqueue<C: ProducerContext>(
+    producer: &BaseProducer<C>,
+    mut record: BaseRecord<'_, [u8], [u8], C::DeliveryOpaque>,
+) -> Result<(), KafkaError> {
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                record = back;
+                producer.poll(Duration::from_millis(1));
+            }
+            Err((error, _)) => return Err(error),
+        }
+    }
 }
 
 pub fn is_fenced(code: RDKafkaErrorCode) -> bool {

@@ -34,13 +34,7 @@ pub enum Seen {
 /// Looks first where the user's key belongs, then everywhere, for records may lie elsewhere.
 pub fn look(config: Config, editions: Arc<Editions>, user: &str) -> Result<Seen, Fault> {
     let survey = Survey::open(config)?;
-    let sources = Sources {
-        config: Arc::clone(&survey.config),
-        consumer: Arc::clone(&survey.consumer),
-        store: Arc::clone(&survey.store),
-        editions,
-        partitions: survey.partitions,
-    };
+    let sources = survey.sources(editions);
     let likely = of_key(survey.config.partitioner, user.as_bytes(), survey.partitions);
     let others = (0..survey.partitions).filter(|partition| *partition != likely);
     let (mut without, mut is_anonymous) = (Vec::new(), false);

@@ -11,8 +11,9 @@ use super::access::Access;
 use super::batch::Committed;
 use super::group::Member;
 use super::position::Position;
+use super::restore::Sources;
 use super::snapshots::{StoreOrDamage, file_of, playbook_file, read_chain};
-use super::{Config, Fault, raw};
+use super::{Config, Editions, Fault, raw};
 use crate::storage::{self, Contents, Header, SnapshotId, Store, Unreadable};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -59,6 +60,17 @@ impl Stored {
 }
 
 impl Survey {
+    /// What a restore reads from.
+    pub fn sources(&self, editions: Arc<Editions>) -> Sources {
+        Sources {
+            config: Arc::clone(&self.config),
+            consumer: Arc::clone(&self.consumer),
+            store: Arc::clone(&self.store),
+            editions,
+            partitions: self.partitions,
+        }
+    }
+
     pub fn open(config: Config) -> Result<Self, Fault> {
         let config = Arc::new(config);
         let consumer = config.consumer(None).create_with_context(Member::default())?;

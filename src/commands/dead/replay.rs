@@ -76,7 +76,10 @@ pub fn run(config: &Config, args: &Args) -> Result<(), Exit> {
         let copy = copy(config, &name, target, copies.partitions(), letter);
         progress.at(tally.to_send);
         match &mut sender {
-            Some(sender) => sender.send(copy),
+            Some(sender) => {
+                sender.send(copy);
+                Ok(())
+            }
             None => print(&format!("{name}/{place} would go to {target} partition {}\n", copy.partition)),
         }
     });

@@ -6,13 +6,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 
 use super::Place;
 use crate::commands::Exit;
-use crate::processor::Config;
+use crate::processor::{Config, enqueue};
 
 /// What is sent for a letter.
 pub struct Copy {
@@ -78,7 +78,7 @@ impl Sender {
         producer.map(Self).map_err(|error| Exit::Fault(format!("can't write to Kafka: {error}")))
     }
 
-    pub fn send(&mut self, copy: Copy) -> Result<(), Exit> {
+    pub fn send(&mut self, copy: Copy) {
         let replayed = copy.replayed.to_string();
         let headers = OwnedHeaders::new()
             .insert(Header { key: "kairos-source", value: Some(&copy.source) })
@@ -88,22 +88,14 @@ impl Sender {
             .headers(headers);
         record.key = copy.key.as_deref();
         record.payload = copy.value.as_deref();
-        loop {
-            match self.0.send(record) {
-                Ok(()) => {
-                    self.0.poll(Duration::ZERO);
-                    return Ok(());
-                }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    self.0.poll(Duration::from_millis(10));
-                }
-                // The others may still go: each letter stands for itself.
-                Err((error, _)) => {
-                    let answers = self.0.context();
-                    answers.0.lock().expect("no one panics while holding it").fail(copy.letter, &error);
-                    return Ok(());
-                }
+        match enqueue(&self.0, record) {
+            Ok(()) => {
+                self.0.poll(Duration::ZERO);
+            }
+            // The others may still go: each letter stands for itself.
+            Err(error) => {
+                let answers = self.0.context();
+                answers.0.lock().expect("no one panics while holding it").fail(copy.letter, &error);
             }
         }
     }

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::{Done, Request};
 use crate::engine::event::{Reader, Scratch, Wanted};
 use crate::engine::partition;
-use crate::processor::kafka::is_fenced;
+use crate::processor::kafka::{enqueue, is_fenced};
 use crate::processor::{Config, Fault, Shutdown};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -225,16 +225,7 @@ impl<'a> Session<'a> {
         record.key = write.key.as_deref();
         record.payload = write.value.as_deref();
         record.timestamp = write.time;
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    self.producer.poll(Duration::from_millis(1));
-                }
-                Err((error, _)) => return Err(error.into()),
-            }
-        }
+        Ok(enqueue(&self.producer, record)?)
     }
 }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::restore::Sources;
 use super::stage::Editions;
 use super::survey::{Holder, Survey};
 use super::{Config, Fault};
@@ -62,13 +61,7 @@ pub fn reset(config: Config, editions: Arc<Editions>, request: &Request) -> Resu
     let survey = Survey::open(config)?;
     refuse_if_in_use(&survey)?;
     let places = places(&survey, request)?;
-    let sources = Sources {
-        config: Arc::clone(&survey.config),
-        consumer: Arc::clone(&survey.consumer),
-        store: Arc::clone(&survey.store),
-        editions,
-        partitions: survey.partitions,
-    };
+    let sources = survey.sources(editions);
     let (mut done, mut positions) = (Vec::new(), TopicPartitionList::new());
     for place in places {
         let rebuilt = rebuild::rebuild(&survey, &sources, &place)?;
