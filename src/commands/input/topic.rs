@@ -10,13 +10,14 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use super::{BLOCK_BYTES, Block, Blocks};
 use crate::commands::{Exit, run};
 use crate::engine::Millis;
+use crate::processor::Config;
 use crate::settings::Settings;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A topic with what of it is to be read.
 pub struct Topic {
-    client: ClientConfig,
+    pub client: ClientConfig,
     pub name: String,
     /// Of each partition the first offset and the one after the last.
     pub ranges: Vec<(i64, i64)>,
@@ -32,28 +33,39 @@ pub struct Partition {
 }
 
 impl Topic {
-    /// Finds what lies between two times, the second one excluded.
+    /// Finds what of the raw topic lies between two times, the second one excluded.
     pub fn find(settings: &Settings, from: Option<Millis>, to: Option<Millis>) -> Result<Self, Exit> {
+        let name = &settings.raw.topic;
+        let topic = Self::between(&run::config(settings), name, from, to)?;
+        topic.ok_or_else(|| Exit::Fault(format!("there is no topic {name}; raw.topic in the settings names it")))
+    }
+
+    /// The same of any topic. `None`: there is no such topic.
+    pub fn between(
+        config: &Config,
+        name: &str,
+        from: Option<Millis>,
+        to: Option<Millis>,
+    ) -> Result<Option<Self>, Exit> {
         // As `run` reads it; nothing joins the group that is named in it.
-        let client = run::config(settings).consumer(None);
-        let name = settings.raw.topic.clone();
+        let client = config.consumer(None);
         let fault = |e: KafkaError| Exit::Fault(format!("can't read the topic {name}: {e}"));
         let consumer: BaseConsumer = client.create().map_err(fault)?;
-        let metadata = consumer.fetch_metadata(Some(&name), TIMEOUT).map_err(fault)?;
+        let metadata = consumer.fetch_metadata(Some(name), TIMEOUT).map_err(fault)?;
         let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len() as i32);
         if count == 0 {
-            return Err(Exit::Fault(format!("there is no topic {name}; raw.topic in the settings names it")));
+            return Ok(None);
         }
-        let (starts, ends) = (at_time(&consumer, &name, count, from), at_time(&consumer, &name, count, to));
+        let (starts, ends) = (at_time(&consumer, name, count, from), at_time(&consumer, name, count, to));
         let (starts, ends) = (starts.map_err(fault)?, ends.map_err(fault)?);
         let mut ranges = Vec::new();
         for partition in 0..count {
-            let (low, high) = consumer.fetch_watermarks(&name, partition, TIMEOUT).map_err(fault)?;
+            let (low, high) = consumer.fetch_watermarks(name, partition, TIMEOUT).map_err(fault)?;
             let at = |found: &[Option<i64>], otherwise| found[partition as usize].unwrap_or(otherwise);
             let start = if from.is_none() { low } else { at(&starts, high) };
             ranges.push((start, at(&ends, high).max(start)));
         }
-        Ok(Self { client, name, ranges })
+        Ok(Some(Self { client, name: name.to_owned(), ranges }))
     }
 
     pub fn records(&self) -> u64 {
