@@ -9,6 +9,7 @@ mod damage;
 mod dead;
 mod determinism;
 mod equivalence;
+mod events;
 mod explain;
 mod faults;
 mod forward;
