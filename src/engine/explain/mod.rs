@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use super::eval::Env as _;
 use super::evaluate::{Around, Evaluator, Hold, scalar};
-
 use super::person::Person;
 use super::playbook::meant;
 use super::playbook::program::{Cell, EMAIL, FIRST, MESSAGES, Program, SENT};
