@@ -137,25 +137,23 @@ pub fn starts<C: ConsumerContext>(
     committed.elements().iter().map(start).collect()
 }
 
-/// A partition that no longer has what was to be read next.
+/// How far a partition's log reaches, and where we are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
+pub struct Reach {
     pub partition: i32,
+    /// The next offset to read.
     pub position: i64,
-    /// Where the log begins now.
     pub low: i64,
+    pub high: i64,
 }
 
-/// Those of the positions that lie outside of the log. Blocks.
-pub fn gaps(consumer: &Consumer, topic: &str, positions: &[(i32, i64)]) -> KafkaResult<Vec<Gap>> {
-    let mut gaps = Vec::new();
-    for &(partition, position) in positions {
+/// Blocks.
+pub fn reaches(consumer: &Consumer, topic: &str, positions: &[(i32, i64)]) -> KafkaResult<Vec<Reach>> {
+    let reach = |&(partition, position): &(i32, i64)| {
         let (low, high) = consumer.fetch_watermarks(topic, partition, LOOK_UP_TIMEOUT)?;
-        if !(low..=high).contains(&position) {
-            gaps.push(Gap { partition, position, low });
-        }
-    }
-    Ok(gaps)
+        Ok(Reach { partition, position, low, high })
+    };
+    positions.iter().map(reach).collect()
 }
 
 pub fn positions(topic: &str, starts: &[Start]) -> KafkaResult<TopicPartitionList> {

@@ -19,7 +19,7 @@ use crate::forwarder::client::{Client, Outcome};
 use crate::forwarder::config::Config;
 use crate::forwarder::dispatch::{Action, Dispatch, Letter, Note};
 use crate::forwarder::fault::{Error, check_topic, judge};
-use crate::forwarder::kafka::{self, Consumer, Event, Gap, Start};
+use crate::forwarder::kafka::{self, Consumer, Event, Reach, Start};
 use crate::forwarder::key::{Look, WriteKey};
 use crate::forwarder::letters::Letters;
 use crate::forwarder::metrics::Metrics;
@@ -55,9 +55,9 @@ struct Sidecar {
     /// Partitions that are ours once their positions are known.
     assigning: Option<TopicPartitionList>,
     starts: JoinSet<Result<Vec<Start>, KafkaError>>,
-    /// The log no longer has what was to be read next.
-    out_of_range: bool,
-    gaps: JoinSet<Result<Vec<Gap>, KafkaError>>,
+    /// A partition's place was lost: it is not read until it is taken anew.
+    displaced: bool,
+    reaches: JoinSet<Result<Vec<Reach>, KafkaError>>,
     leaving: Option<Leaving>,
     paused: bool,
     /// The commit that is under way, if any. Its answer is waited for on a thread of its own: a stream consumer never
@@ -107,8 +107,8 @@ impl Sidecar {
             burials: JoinSet::new(),
             assigning: None,
             starts: JoinSet::new(),
-            out_of_range: false,
-            gaps: JoinSet::new(),
+            displaced: false,
+            reaches: JoinSet::new(),
             leaving: None,
             paused: false,
             committing: JoinSet::new(),
@@ -130,7 +130,7 @@ impl Sidecar {
                 Some(done) = self.burials.join_next() => self.handle_burial(done?)?,
                 Some(done) = self.committing.join_next() => self.handle_commit(done?),
                 Some(done) = self.starts.join_next() => self.handle_starts(done?)?,
-                Some(done) = self.gaps.join_next() => self.handle_gaps(done?)?,
+                Some(done) = self.reaches.join_next() => self.handle_reaches(done?)?,
                 next = next_record(&self.consumer) => self.read(next).await?,
                 () = wait_until(wake) => {}
                 _ = tick.tick() => self.tick(),
@@ -193,7 +193,7 @@ impl Sidecar {
             match next {
                 Some(Ok(record)) => self.core.handle_record(record, now),
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
-                    self.out_of_range = true;
+                    self.displaced = true;
                     return Ok(());
                 }
                 Some(Err(error)) => return judge(error),
@@ -271,7 +271,7 @@ impl Sidecar {
             Look::Unreadable(why) => tracing::warn!("{why}; the key that was read before stays in use"),
         }
         self.ask_for_starts();
-        self.ask_for_gaps();
+        self.ask_for_reaches();
         self.report();
     }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{Leaving, Sidecar, TICK, ids};
 use crate::forwarder::fault::Error;
-use crate::forwarder::kafka::{self, Gap, Start};
+use crate::forwarder::kafka::{self, Reach, Start};
 
 impl Sidecar {
     /// Where the partitions begin that the group gave us. Asked again at the next tick if the broker is away.
@@ -41,18 +41,19 @@ impl Sidecar {
         Ok(())
     }
 
-    /// The log has lost what was to be read next: in which partitions, and how much.
-    pub(super) fn ask_for_gaps(&mut self) {
-        if self.out_of_range && self.gaps.is_empty() {
-            let (consumer, topic, positions) =
-                (self.consumer.clone(), self.config.topic.clone(), self.core.positions());
-            self.gaps.spawn_blocking(move || kafka::gaps(&consumer, &topic, &positions));
+    /// A partition's place is out of its log, or was forgotten by the client: how far the logs reach.
+    pub(super) fn ask_for_reaches(&mut self) {
+        if self.displaced && self.reaches.is_empty() {
+            let (consumer, topic) = (self.consumer.clone(), self.config.topic.clone());
+            let positions = self.core.positions();
+            self.reaches.spawn_blocking(move || kafka::reaches(&consumer, &topic, &positions));
         }
     }
 
-    pub(super) fn handle_gaps(&mut self, gaps: Result<Vec<Gap>, KafkaError>) -> Result<(), Error> {
-        let gaps = match gaps {
-            Ok(gaps) => gaps,
+    /// Takes all partitions anew, each from the next record to read: the client does not say which one stands still.
+    pub(super) fn handle_reaches(&mut self, reaches: Result<Vec<Reach>, KafkaError>) -> Result<(), Error> {
+        let reaches = match reaches {
+            Ok(reaches) => reaches,
             Err(error) => {
                 tracing::warn!(%error, "what the log still has is not known yet; asking again");
                 return Ok(());
@@ -62,18 +63,21 @@ impl Sidecar {
         if self.assigning.is_some() || self.leaving.is_some() || !self.events.is_empty() {
             return Ok(());
         }
-        self.out_of_range = false;
-        let mut list = TopicPartitionList::with_capacity(gaps.len());
-        for Gap { partition, position, low } in gaps {
-            if low > position {
+        self.displaced = false;
+        for Reach { partition, position, low, high } in reaches {
+            if position < low {
                 self.tell_expired(partition, low - position);
-            } else {
-                tracing::error!(partition, position, low, "the topic was cut or made anew: reading from its start");
+                self.core.handle_skipped(partition, low);
+            } else if position > high {
+                tracing::error!(partition, position, high, "the topic was cut or made anew: reading from its start");
+                self.core.handle_skipped(partition, low);
             }
-            self.core.handle_skipped(partition, low);
-            list.add_partition_offset(&self.config.topic, partition, Offset::Offset(low))?;
         }
-        // A seek is refused here: the client has stopped reading these.
+        let mut list = TopicPartitionList::new();
+        for (partition, position) in self.core.positions() {
+            list.add_partition_offset(&self.config.topic, partition, Offset::Offset(position))?;
+        }
+        // A seek is refused here: the client has stopped reading.
         self.consumer.incremental_unassign(&list)?;
         self.take(&list)
     }

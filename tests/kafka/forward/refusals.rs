@@ -111,6 +111,28 @@ fn a_full_sidecar_stays_in_its_group() {
     sidecar.kill();
 }
 
+/// What it takes over is paused before its first record came, where the client forgets its place.
+#[test]
+fn a_full_sidecar_takes_over_from_one_that_died() {
+    const COUNT: u64 = 48_000;
+    let segment = Segment::start(|_, _| Fault::None);
+    segment.want(401, ANOTHER_KEY);
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.produce(COUNT, 40);
+    let (other, others) = setup.start_with_admin();
+    topics::wait_for("it to be full", || others.metric("kairos_forward_held_messages") >= Some(20_000.0));
+    let (sidecar, admin) = setup.start_with_admin();
+    let held = |admin: &super::Admin| admin.metric("kairos_forward_held_messages").unwrap_or_default();
+    topics::wait_for("its share to fill it", || held(&admin) >= 20_000.0);
+    let assigned = setup.log_text().matches("partitions assigned").count();
+    other.kill();
+    topics::wait_for("the rest", || setup.log_text().matches("partitions assigned").count() > assigned);
+    setup.write_key("another-key-of-tests\n");
+    setup.wait_for_committed(COUNT as i64);
+    assert_eq!(check(&segment, COUNT as usize), 0);
+    sidecar.kill();
+}
+
 #[test]
 fn a_dry_run_prints_what_would_be_sent_and_sends_nothing() {
     let segment = Segment::start(|_, _| Fault::None);
