@@ -218,7 +218,8 @@ fn map<'a>(timed: Timed<'a>, f: impl FnOnce(Val<'a>) -> Val<'a>) -> Timed<'a> {
     Timed { value: f(timed.value), until: timed.until }
 }
 
-/// True until the first of its parts may not be; else false until the last of those that are not may be.
+/// True until the first of its parts may not be; else false until the last of those that are not may be. A part that
+/// stays false decides it alone.
 fn all_true<'a>(parts: impl Iterator<Item = Timed<'a>>) -> Timed<'a> {
     let (mut true_until, mut false_until) = (NEVER, None::<Millis>);
     for part in parts {
@@ -226,6 +227,9 @@ fn all_true<'a>(parts: impl Iterator<Item = Timed<'a>>) -> Timed<'a> {
             true_until = true_until.min(part.until);
         } else {
             false_until = false_until.max(Some(part.until));
+            if part.until == NEVER {
+                break;
+            }
         }
     }
     Timed { value: Val::Bool(false_until.is_none()), until: false_until.unwrap_or(true_until) }
@@ -236,6 +240,9 @@ fn any_true<'a>(parts: impl Iterator<Item = Timed<'a>>) -> Timed<'a> {
     for part in parts {
         if part.value.is_true() {
             true_until = true_until.max(Some(part.until));
+            if part.until == NEVER {
+                break;
+            }
         } else {
             false_until = false_until.min(part.until);
         }
@@ -274,6 +281,18 @@ fn point_in_time(value: Val<'_>) -> Option<Millis> {
             Some(millis.trunc() as Millis)
         }
         _ => None,
+    }
+}
+
+/// Whether `a op b` of two numbers.
+pub fn compare_numbers(op: Compare, a: f64, b: f64) -> bool {
+    match op {
+        Compare::Equal => a == b,
+        Compare::NotEqual => a != b,
+        Compare::Less => a < b,
+        Compare::LessEqual => a <= b,
+        Compare::Greater => a > b,
+        Compare::GreaterEqual => a >= b,
     }
 }
 

@@ -7,11 +7,11 @@ use super::event::{Value, time};
 use super::message::{self, Field, FieldValue, Identity, What};
 use super::person::Person;
 use super::playbook::meant::{Moment, Playbook};
-use super::playbook::program::{EMAIL, MESSAGES, MomentPlan, Program, SENT};
+use super::playbook::program::{EMAIL, KNOWN, MESSAGES, MomentPlan, Program, SENT};
 use super::profile::body::Body;
-use super::profile::outbox::{MomentState, ScoreState, Sent};
+use super::profile::outbox::{Known, MomentState, ScoreState, Sent};
 use super::profile::{kept, numbers, varint};
-use super::score::ScoreNow;
+use super::score::{Facts, ScoreNow};
 use super::{Counts, Millis};
 
 /// What an evaluation must know beside the profile.
@@ -52,6 +52,7 @@ pub(super) enum Step {
 pub struct Evaluator {
     scores: Vec<ScoreNow>,
     steps: Vec<(Step, MomentState)>,
+    facts: Facts,
     messages: u64,
 }
 
@@ -67,11 +68,19 @@ impl Evaluator {
         let program = around.program;
         self.messages = numbers::unsigned(body.get(MESSAGES)).unwrap_or(0);
         let sent_before = self.messages;
-        self.work_out_scores(body, program, around.clock);
-        let mut until = self.step_moments(body, around, counts);
+        let known = Known::read(body.get(KNOWN));
+        let fed = program.fed_by(body.touched());
+        let is_moved = self.work_out_scores(body, program, around.clock, known.filter(|_| !fed.facts));
+        let (mut until, is_stepped) = self.step_moments(body, around, counts);
         // A segment is sent, and held against the next one, whether or not a moment asks for it.
         until = self.scores.iter().map(|now| now.segment_until).fold(until, Millis::min);
-        until = until.min(self.identify(body, around, counts, emit));
+        let is_said = known.is_some_and(|known| known.is_said) && !(fed.identify || is_moved || is_stepped);
+        let (is_said, next) = self.identify(is_said, body, around, counts, emit);
+        until = until.min(next);
+        let now = Known { is_said, facts: self.facts.now };
+        if known != Some(now) {
+            body.set(KNOWN, |out| now.write(out));
+        }
         for (i, moment) in program.playbook.moments.iter().enumerate() {
             self.track(i, moment, around, counts, emit);
         }
@@ -84,28 +93,36 @@ impl Evaluator {
     /// The scores of a profile at a clock.
     pub fn scores_of(body: &mut Body, program: &Program, clock: Millis) -> Vec<ScoreNow> {
         let mut evaluator = Self::default();
-        evaluator.work_out_scores(body, program, clock);
+        let known = Known::read(body.get(KNOWN)).filter(|_| !program.fed_by(body.touched()).facts);
+        evaluator.work_out_scores(body, program, clock, known);
         evaluator.scores
     }
 
-    fn work_out_scores(&mut self, body: &mut Body, program: &Program, clock: Millis) {
+    /// True when a segment is another than before.
+    fn work_out_scores(&mut self, body: &mut Body, program: &Program, clock: Millis, known: Option<Known>) -> bool {
         let playbook = &program.playbook;
+        self.facts = Facts { known: known.map(|known| known.facts), now: 0 };
+        let mut is_moved = false;
         self.scores.resize_with(playbook.scores.len(), ScoreNow::default);
         for &i in &playbook.score_order {
             let cell = program.score_cells[i];
             let held = ScoreState::read(body.get(cell));
             let mut now = std::mem::take(&mut self.scores[i]);
             let person = Person { program, body, clock, scores: &self.scores };
-            now.work_out(&playbook.scores[i], &program.terms[i], &person, held.segment);
+            now.work_out(&playbook.scores[i], &program.terms[i], &person, &mut self.facts, held.segment);
             if held.segment != Some(now.segment) {
+                is_moved = true;
                 body.set(cell, |out| ScoreState { segment: Some(now.segment), ..held }.write(out));
             }
             self.scores[i] = now;
         }
+        is_moved
     }
 
-    fn step_moments(&mut self, body: &mut Body, around: &Around<'_>, counts: &mut Counts) -> Millis {
+    /// When a moment may take its next step, and whether one that is a trait took one.
+    fn step_moments(&mut self, body: &mut Body, around: &Around<'_>, counts: &mut Counts) -> (Millis, bool) {
         self.steps.clear();
+        let mut is_stepped = false;
         let mut until = NEVER;
         for (i, moment) in around.program.playbook.moments.iter().enumerate() {
             let cell = around.program.moment_cells[i];
@@ -123,22 +140,31 @@ impl Evaluator {
                 _ => {}
             }
             if state != before {
+                is_stepped |= moment.in_traits;
                 body.set(cell, |out| state.write(out));
             }
             self.steps.push((step, state));
         }
-        until
+        (until, is_stepped)
     }
 
-    /// Sends the profile if it must be. Returns when a score that drifts would make it so.
+    /// Sends the profile if it must be. `is_said`: all but its scores is known to be what was sent. Returns whether that is
+    /// so now, and when a score that drifts would make it due.
     fn identify(
         &mut self,
+        is_said: bool,
         body: &mut Body,
         around: &Around<'_>,
         counts: &mut Counts,
         emit: &mut dyn FnMut(Vec<u8>),
-    ) -> Millis {
+    ) -> (bool, Millis) {
         let program = around.program;
+        if is_said && !around.is_release {
+            let drift = self.drift(body, around, Sent::time(body.get(SENT)));
+            if drift > around.clock {
+                return (true, drift);
+            }
+        }
         let sent = Sent::read(body.get(SENT));
         let (hash, values) = self.fingerprint(body, program);
         let differs = match &sent {
@@ -146,13 +172,13 @@ impl Evaluator {
             None => program.says_something || values.contains(&true),
             Some(sent) => sent.hash != hash || (around.is_release && self.shows_other_scores(body, program)),
         };
-        let drift = if differs { NEVER } else { self.drift(body, around, sent.as_ref()) };
+        let drift = if differs { NEVER } else { self.drift(body, around, sent.as_ref().map(|sent| sent.at)) };
         if !differs && drift > around.clock {
-            return drift;
+            return (true, drift);
         }
         if let Hold::Back { minute, .. } = around.hold {
             counts.held_back += 1;
-            return minute;
+            return (!differs, minute);
         }
         let mut fields = self.fields(body, program, sent.as_ref());
         let (message, left_out) = message::write(What::Identify, self.identity(around), &mut fields);
@@ -162,8 +188,7 @@ impl Evaluator {
         self.messages += 1;
         emit(message);
         self.remember(body, program, Sent { at: around.clock, hash, values });
-        let now = Sent::read(body.get(SENT));
-        self.drift(body, around, now.as_ref())
+        (true, self.drift(body, around, Some(around.clock)))
     }
 
     fn remember(&self, body: &mut Body, program: &Program, sent: Sent) {
@@ -187,10 +212,10 @@ impl Evaluator {
     }
 
     /// First time at which a published score is far enough from what was sent; the clock if it is now.
-    fn drift(&self, body: &Body, around: &Around<'_>, sent: Option<&Sent>) -> Millis {
+    fn drift(&self, body: &Body, around: &Around<'_>, sent: Option<Millis>) -> Millis {
         let Some(sent) = sent else { return NEVER };
         let playbook = &around.program.playbook;
-        let may = sent.at.saturating_add(playbook.min_interval);
+        let may = sent.saturating_add(playbook.min_interval);
         let of = |(i, score): (usize, &super::playbook::meant::Score)| {
             let now = &self.scores[i];
             let last = ScoreState::read(body.get(around.program.score_cells[i])).sent;

@@ -21,7 +21,7 @@ pub fn merge(program: &Program, into: &mut Body, from: &mut Body, kind: Kind) ->
             Cell::Kept(path) if path.root == Root::Context => !into.has(id),
             Cell::Account | Cell::Kept(_) | Cell::Present(..) => takes_account,
             // Of what was sent and evaluated the survivor's own counts.
-            Cell::Messages | Cell::Sent | Cell::Score(_) => false,
+            Cell::Messages | Cell::Sent | Cell::Score(_) | Cell::Known => false,
             Cell::Moment(_) if kind == Kind::Anonymous => false,
             _ if into.has(id) => {
                 refused |= join(program, cell, id, into, from);
@@ -95,9 +95,13 @@ fn join(program: &Program, cell: &Cell, id: CellId, into: &mut Body, from: &Body
             sequence::write(&mut out, &starts);
         }
         Cell::Moment(_) => MomentState::read(mine).merge(MomentState::read(theirs)).write(&mut out),
-        Cell::Account | Cell::Kept(_) | Cell::Present(..) | Cell::Messages | Cell::Sent | Cell::Score(_) => {
-            return false;
-        }
+        Cell::Account
+        | Cell::Kept(_)
+        | Cell::Present(..)
+        | Cell::Messages
+        | Cell::Sent
+        | Cell::Score(_)
+        | Cell::Known => return false,
     }
     into.set(id, |bytes| bytes.extend_from_slice(&out));
     refused

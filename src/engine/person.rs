@@ -1,7 +1,7 @@
 //! A profile as expressions see it at one clock: the scores worked out so far, and what is remembered.
 
 use super::Millis;
-use super::eval::{Env, NEVER, Timed, Val, compare};
+use super::eval::{Env, NEVER, Timed, Val, compare, compare_numbers};
 use super::playbook::meant::{Compare, SignalQuery, Window};
 use super::playbook::program::{ACCOUNT, CellId, EMAIL, FIRST, Program};
 use super::profile::body::Body;
@@ -9,8 +9,6 @@ use super::profile::numbers::{Basic, Last};
 use super::profile::{distinct, kept, numbers, series, streak, values};
 use super::score::ScoreNow;
 
-/// How many changes of a count are looked ahead for the one that flips a comparison.
-const LOOK_AHEAD: usize = 64;
 const MILLION: u64 = 1_000_000;
 
 pub struct Person<'a> {
@@ -85,21 +83,11 @@ impl Env for Person<'_> {
     }
 
     fn query_holds(&self, op: Compare, cell: CellId, query: SignalQuery, constant: f64) -> (bool, Millis) {
-        let against = |n: f64| compare(op, &Val::number(n), &Val::Number(constant), self);
         let (SignalQuery::Count { window, ago } | SignalQuery::Days { window, ago }) = query else {
             let Timed { value, until } = self.query(cell, query);
             return (compare(op, &value, &Val::Number(constant), self), until);
         };
-        let payload = self.body.get(cell);
-        let now = against(series::count(payload, window, ago, self.clock) as f64);
-        let mut looked = NEVER;
-        for (i, (at, count)) in series::changes(payload, window, ago, self.clock).enumerate() {
-            if i == LOOK_AHEAD || against(count as f64) != now {
-                looked = at;
-                break;
-            }
-        }
-        (now, looked)
+        series::holds(self.body.get(cell), window, ago, self.clock, |count| compare_numbers(op, count as f64, constant))
     }
 
     fn score(&self, index: usize) -> Timed<'_> {
@@ -109,7 +97,7 @@ impl Env for Person<'_> {
 
     fn score_holds(&self, op: Compare, index: usize, constant: f64) -> (bool, Millis) {
         let score = &self.scores[index];
-        (compare(op, &Val::Number(score.value), &Val::Number(constant), self), score.stays_on_its_side_of(constant))
+        (compare_numbers(op, score.value, constant), score.stays_on_its_side_of(constant))
     }
 
     fn segment(&self, index: usize) -> Timed<'_> {

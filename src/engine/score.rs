@@ -38,6 +38,23 @@ pub struct ScoreNow {
     slopes: [Slope; 3],
 }
 
+/// Terms that kept values alone decide: how they stood in the last evaluation, if they stand so still, and how they do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub known: Option<u64>,
+    pub now: u64,
+}
+
+impl Facts {
+    /// Whether a term holds, and until when.
+    fn get_or(&mut self, fact: Option<usize>, look: impl FnOnce() -> (bool, Millis)) -> (bool, Millis) {
+        let Some(bit) = fact.map(|fact| 1 << fact) else { return look() };
+        let holds = self.known.map_or_else(|| look().0, |known| known & bit != 0);
+        self.now |= if holds { bit } else { 0 };
+        (holds, NEVER)
+    }
+}
+
 /// How fast terms of one bucket can move the sum, in points a bucket.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slope {
@@ -48,7 +65,14 @@ struct Slope {
 
 impl ScoreNow {
     /// Works a score out. `held`: the segment of the last evaluation.
-    pub fn work_out(&mut self, score: &Score, plans: &[TermPlan], person: &Person<'_>, held: Option<u8>) {
+    pub fn work_out(
+        &mut self,
+        score: &Score,
+        plans: &[TermPlan],
+        person: &Person<'_>,
+        facts: &mut Facts,
+        held: Option<u8>,
+    ) {
         self.clock = person.clock;
         self.half = score.half;
         self.attributes_until = NEVER;
@@ -57,6 +81,9 @@ impl ScoreNow {
         self.sum = 0.0;
         for (term, plan) in score.terms.iter().zip(plans) {
             let now = match (&term.kind, plan) {
+                (TermKind::Behaviour { .. }, TermPlan { cell: Some(cell), .. }) if !person.body.has(*cell) => {
+                    TermNow { occurrences: Some(0), points: 0.0 }
+                }
                 (TermKind::Behaviour { lifespan, cap, .. }, TermPlan { cell: Some(cell), .. }) => {
                     let buckets = lifespan.length / lifespan.bucket;
                     let (occurrences, weight) = series::decayed(person.body.get(*cell), *lifespan, person.clock);
@@ -69,7 +96,7 @@ impl ScoreNow {
                     TermNow { occurrences: Some(occurrences), points: values::ratio(exact, 1000 * buckets as u64) }
                 }
                 (_, TermPlan { when: Some(when), .. }) => {
-                    let (is, until) = holds(when, person);
+                    let (is, until) = facts.get_or(plan.fact, || holds(when, person));
                     self.attributes_until = self.attributes_until.min(until);
                     if is {
                         TermNow { occurrences: None, points: term.points as f64 / 1000.0 }
@@ -157,7 +184,7 @@ impl ScoreNow {
         let (first, others) = (all.next(), all.next());
         let time = match (first, others) {
             (Some(only), None) => {
-                let steps = (distance / of(only)).floor().min(1e9) as Millis;
+                let steps = (distance / of(only)).ceil().min(1e9) as Millis;
                 (self.clock.div_euclid(only.bucket) + steps.max(1)).saturating_mul(only.bucket)
             }
             _ => {

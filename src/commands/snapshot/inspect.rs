@@ -128,6 +128,7 @@ fn name(cell: &Cell, playbook: &Playbook) -> String {
         Cell::Score(of) => format!("score {}", playbook.scores[*of].name),
         Cell::Moment(of) => format!("moment {}", playbook.moments[*of].name),
         Cell::Sent => "what was sent last".to_owned(),
+        Cell::Known => "what the last evaluation found".to_owned(),
     }
 }
 

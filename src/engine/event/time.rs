@@ -24,7 +24,25 @@ pub fn format(time: Millis) -> String {
     let of_day = time.rem_euclid(DAY);
     let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
     let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    if !(0..=9999).contains(&year) {
+        return format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
+    }
+    // Every message has one: the general way costs more than all the rest of a short message.
+    let mut text = String::with_capacity(24);
+    for (number, digits, behind) in [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (day, 2, 'T'),
+        (hour, 2, ':'),
+        (minute, 2, ':'),
+        (second, 2, '.'),
+        (milli, 3, 'Z'),
+    ] {
+        let weights = [1000, 100, 10, 1];
+        text.extend(weights[4 - digits..].iter().map(|weight| char::from(b'0' + (number / weight % 10) as u8)));
+        text.push(behind);
+    }
+    text
 }
 
 /// What is not read yet.

@@ -17,6 +17,7 @@ pub const SEEN: CellId = 2;
 pub const ACCOUNT: CellId = 3;
 pub const SENT: CellId = 4;
 pub const EMAIL: CellId = 5;
+pub const KNOWN: CellId = 6;
 
 /// What one cell of a profile holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,6 +57,8 @@ pub enum Cell {
     Moment(usize),
     /// What the last identify said.
     Sent,
+    /// What the last evaluation found that it need not look for again.
+    Known,
 }
 
 /// What the expressions of a playbook ask to be remembered.
@@ -75,6 +78,7 @@ impl Needs {
             Cell::Account,
             Cell::Sent,
             Cell::Kept(email_path()),
+            Cell::Known,
         ]);
         for signal in watched {
             needs.add(Cell::Basic(*signal));
@@ -211,6 +215,8 @@ pub fn fingerprint(playbook: &Playbook, cell: &Cell) -> u64 {
             put(format!("score {} {names:?}", score.name));
         }
         Cell::Moment(i) => put(format!("moment {}", playbook.moments[*i].name)),
+        // Another playbook finds out anew.
+        Cell::Known => put(format!("known {}", playbook.fingerprint)),
         Cell::Sent => {
             let traits: Vec<&str> = playbook.traits.iter().map(|t| t.name.as_str()).collect();
             let moments: Vec<&str> =

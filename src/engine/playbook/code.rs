@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::meant::{Arith, Compare, Convert, Expr, Millis, Path, Root, SignalQuery, TextTest};
-use super::program::{Cell, CellId, Map, cell_of};
+use super::program::{ACCOUNT, Cell, CellId, EMAIL, Map, cell_of};
 use crate::engine::event::{Slot, Wanted};
 
 pub type NodeId = u16;
@@ -72,6 +72,31 @@ impl Code {
         let mut nodes = Vec::new();
         let root = Compiler { nodes: &mut nodes, scope }.node(expr);
         Self { nodes, root }
+    }
+}
+
+impl Code {
+    /// The cells that decide it, where values that are kept do so alone: neither occurrences nor scores nor time.
+    pub fn kept_cells(&self) -> Option<Vec<CellId>> {
+        let mut cells = Vec::new();
+        for node in &self.nodes {
+            match node {
+                Node::Kept(cell) => cells.push(*cell),
+                Node::Account => cells.push(ACCOUNT),
+                Node::EmailDomain | Node::EmailIsPersonal => cells.push(EMAIL),
+                Node::Query(..)
+                | Node::QueryCompare(..)
+                | Node::Score(_)
+                | Node::ScoreCompare(..)
+                | Node::Segment(_)
+                | Node::Age
+                | Node::Since(_)
+                | Node::Until(_)
+                | Node::TimeCompare(..) => return None,
+                _ => {}
+            }
+        }
+        Some(cells)
     }
 }
 

@@ -4,12 +4,13 @@
 
 use foldhash::fast::FixedState;
 
-pub use super::cells::{ACCOUNT, Cell, CellId, EMAIL, FIRST, MESSAGES, SEEN, SENT, cell_of};
+pub use super::cells::{ACCOUNT, Cell, CellId, EMAIL, FIRST, KNOWN, MESSAGES, SEEN, SENT, cell_of};
 use super::cells::{Needs, fingerprint, widest};
 use super::code::{Code, Scope};
 use super::meant::{Call, Expr, Millis, Path, Playbook, Root, SignalKind, TermKind};
 use super::walk::each;
 use crate::engine::event::{Slot, Wanted};
+use crate::engine::profile::outbox::Known;
 
 /// Milliseconds in a UTC day: the bucket of `days`.
 pub const DAY: Millis = 86_400_000;
@@ -45,6 +46,15 @@ pub struct TermPlan {
     /// The occurrences of a behavioural term.
     pub cell: Option<CellId>,
     pub when: Option<Code>,
+    /// Which of the facts it is, where kept values alone decide it.
+    pub fact: Option<usize>,
+}
+
+/// What a change of a cell makes worth looking at again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Feeds {
+    pub facts: bool,
+    pub identify: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +84,8 @@ pub struct Program {
     pub says_something: bool,
     /// Cells of each output trait's paths, in order.
     pub traits: Vec<Vec<CellId>>,
+    /// By cell.
+    feeds: Vec<Feeds>,
     /// What is read of each event.
     pub wanted: Wanted,
     /// Where each cell that keeps a value gets it.
@@ -94,7 +106,7 @@ impl Program {
         let ids: Map<Cell, CellId> = cells.iter().enumerate().map(|(i, c)| (c.clone(), i as CellId)).collect();
         let fingerprints = cells.iter().map(|cell| fingerprint(&playbook, cell)).collect();
         let state = |e: &Expr| Code::compile(e, Scope::State(&ids));
-        let terms = playbook
+        let mut terms: Vec<Vec<TermPlan>> = playbook
             .scores
             .iter()
             .map(|score| {
@@ -105,8 +117,9 @@ impl Program {
                         TermKind::Behaviour { signal, lifespan, .. } => TermPlan {
                             cell: Some(ids[&Cell::Count(*signal, widest(&cells, *signal, *lifespan))]),
                             when: None,
+                            fact: None,
                         },
-                        TermKind::Attribute { when } => TermPlan { cell: None, when: Some(state(when)) },
+                        TermKind::Attribute { when } => TermPlan { cell: None, when: Some(state(when)), fact: None },
                     })
                     .collect()
             })
@@ -116,7 +129,7 @@ impl Program {
             .iter()
             .map(|m| MomentPlan { when: state(&m.when), until: m.until.as_ref().map(state) })
             .collect();
-        let traits =
+        let traits: Vec<Vec<CellId>> =
             playbook.traits.iter().map(|t| t.paths.iter().map(|p| ids[&Cell::Kept(p.clone())]).collect()).collect();
         let (by_call, by_event) = routes(&playbook);
         let wanted = Wanted::new(&event_paths(&playbook, &cells));
@@ -131,6 +144,7 @@ impl Program {
             .collect();
         let score_cells = cells_of(&cells, playbook.scores.len(), Cell::Score);
         let moment_cells = cells_of(&cells, playbook.moments.len(), Cell::Moment);
+        let feeds = feeds(cells.len(), &mut terms, traits.iter().flatten().chain(&moment_cells));
         let score_names = playbook.scores.iter().map(|s| ScoreNames::new(&s.name)).collect();
         let moment_names = playbook.moments.iter().map(|m| MomentNames::new(&m.name)).collect();
         let says_something = !playbook.scores.is_empty() || playbook.moments.iter().any(|m| m.in_traits && m.enabled);
@@ -146,6 +160,7 @@ impl Program {
             terms,
             moments,
             traits,
+            feeds,
             wanted,
             kept,
             score_cells,
@@ -171,10 +186,33 @@ impl Program {
         Code::compile(expr, Scope::State(&self.ids))
     }
 
+    /// What a change of these cells makes worth looking at again.
+    pub fn fed_by(&self, cells: &[CellId]) -> Feeds {
+        cells.iter().map(|cell| self.feeds[usize::from(*cell)]).fold(Feeds::default(), |all, one| Feeds {
+            facts: all.facts | one.facts,
+            identify: all.identify | one.identify,
+        })
+    }
+
     /// The number of a cell the playbook needs.
     pub fn id(&self, cell: &Cell) -> Option<CellId> {
         self.ids.get(cell).copied()
     }
+}
+
+/// Numbers the terms that are facts, and notes what feeds them. `shown`: cells that an identify reads, beside the email.
+fn feeds<'a>(cells: usize, terms: &mut [Vec<TermPlan>], shown: impl Iterator<Item = &'a CellId>) -> Vec<Feeds> {
+    let mut feeds = vec![Feeds::default(); cells];
+    let steady = terms.iter_mut().flatten().filter_map(|term| {
+        let cells = term.when.as_ref()?.kept_cells()?;
+        Some((term, cells))
+    });
+    for (fact, (term, cells)) in steady.take(Known::FACTS_MAX).enumerate() {
+        term.fact = Some(fact);
+        cells.iter().for_each(|cell| feeds[usize::from(*cell)].facts = true);
+    }
+    shown.chain([&EMAIL]).for_each(|cell| feeds[usize::from(*cell)].identify = true);
+    feeds
 }
 
 /// Free-mail providers, one domain a line.

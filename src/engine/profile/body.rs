@@ -12,6 +12,7 @@ pub struct Body {
     bytes: Vec<u8>,
     places: Vec<(u32, u32)>,
     present: Vec<CellId>,
+    touched: Vec<CellId>,
     changed: bool,
 }
 
@@ -43,6 +44,7 @@ impl Body {
             self.places[usize::from(id)] = ABSENT;
         }
         self.bytes.clear();
+        self.touched.clear();
         self.changed = true;
     }
 
@@ -64,6 +66,7 @@ impl Body {
             self.present.push(id);
         }
         *place = (start as u32, (self.bytes.len() - start) as u32);
+        self.touched.push(id);
         self.changed = true;
     }
 
@@ -71,6 +74,7 @@ impl Body {
         if self.has(id) {
             self.places[usize::from(id)] = ABSENT;
             self.present.retain(|have| *have != id);
+            self.touched.push(id);
             self.changed = true;
         }
     }
@@ -78,6 +82,11 @@ impl Body {
     /// Whether anything was set or removed since it was opened.
     pub fn changed(&self) -> bool {
         self.changed
+    }
+
+    /// The cells that were set or removed since then, some more than once.
+    pub fn touched(&self) -> &[CellId] {
+        &self.touched
     }
 
     /// The cells that have a payload, in order.

@@ -1,7 +1,7 @@
 //! What a person's scores and moments stood at, and what was last sent of them.
 
 use super::super::Millis;
-use super::varint;
+use super::{numbers, varint};
 
 /// Of one score: the segment of the last evaluation, and the hundredths last sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +68,29 @@ impl MomentState {
     }
 }
 
+/// What the last evaluation found, as far as only other values of the person can change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// What an identify would say is what the last one said.
+    pub is_said: bool,
+    /// The facts that hold, a bit each.
+    pub facts: u64,
+}
+
+impl Known {
+    /// How many facts there is room for.
+    pub const FACTS_MAX: usize = 63;
+
+    pub fn read(payload: Option<&[u8]>) -> Option<Self> {
+        let all = varint::take(&mut payload?);
+        Some(Self { is_said: all & 1 == 1, facts: all >> 1 })
+    }
+
+    pub fn write(self, out: &mut Vec<u8>) {
+        varint::put(out, self.facts << 1 | u64::from(self.is_said));
+    }
+}
+
 /// The last identify.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
@@ -87,6 +110,11 @@ impl Sent {
         hash[..bytes.len()].copy_from_slice(bytes);
         let values = rest.iter().flat_map(|byte| (0..8).map(move |bit| byte & 1 << bit != 0)).collect();
         Some(Self { at, hash: u64::from_le_bytes(hash), values })
+    }
+
+    /// Only when it was.
+    pub fn time(payload: Option<&[u8]>) -> Option<Millis> {
+        numbers::signed(payload)
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {

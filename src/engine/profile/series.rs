@@ -85,11 +85,14 @@ pub struct Changes<'a> {
 
 pub fn changes(payload: Option<&[u8]>, window: Window, ago: Millis, clock: Millis) -> Changes<'_> {
     let (after, last) = span(window, ago, clock);
-    let mut entering = entries(payload).peekable();
-    while entering.next_if(|(k, _)| *k <= last).is_some() {}
     let mut leaving = entries(payload).peekable();
     while leaving.next_if(|(k, _)| *k <= after).is_some() {}
-    Changes { entering, leaving, window, ago, count: count(payload, window, ago, clock) }
+    let mut entering = leaving.clone();
+    let mut count = 0;
+    while let Some((_, n)) = entering.next_if(|(k, _)| *k <= last) {
+        count += n;
+    }
+    Changes { entering, leaving, window, ago, count }
 }
 
 impl Iterator for Changes<'_> {
@@ -116,6 +119,30 @@ impl Iterator for Changes<'_> {
         }
         Some((at, self.count))
     }
+}
+
+/// How many changes of a count are looked ahead for the one that flips a test of it.
+const LOOK_AHEAD: usize = 64;
+
+/// Whether a windowed count passes a test, and the first time at which it may not (or may, if it does not now).
+pub fn holds(
+    payload: Option<&[u8]>,
+    window: Window,
+    ago: Millis,
+    clock: Millis,
+    test: impl Fn(u64) -> bool,
+) -> (bool, Millis) {
+    if payload.is_none() {
+        return (test(0), Millis::MAX);
+    }
+    let mut changes = changes(payload, window, ago, clock);
+    let now = test(changes.count);
+    let mut looked = 0;
+    let flip = changes.find(|(_, count)| {
+        looked += 1;
+        looked > LOOK_AHEAD || test(*count) != now
+    });
+    (now, flip.map_or(Millis::MAX, |(at, _)| at))
 }
 
 /// What a term's window holds: (occurrences, sum of (L − age in buckets)).
