@@ -90,10 +90,10 @@ impl Engine {
         }
         let at = found.unwrap_or_else(|| self.create(&event, clock));
         if let Some(id) = message {
-            let mut payload = Vec::new();
-            let refused = seen::write_with(&mut payload, self.body.get(SEEN), id, span);
+            self.packed.clear();
+            let refused = seen::write_with(&mut self.packed, self.body.get(SEEN), id, span);
             self.counts.ids_forgotten += u64::from(refused);
-            self.body.set(SEEN, |out| out.extend_from_slice(&payload));
+            self.body.set(SEEN, |out| out.extend_from_slice(&self.packed));
         }
         let before = self.watch.as_ref().map(|watch| watch.total(&self.body));
         self.link_and_merge(at, &event);

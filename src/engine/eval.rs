@@ -17,6 +17,9 @@ const NUMBER_MAX: f64 = 9_007_199_254_740_992.0;
 /// For ever.
 pub const NEVER: Millis = Millis::MAX;
 
+/// From here on it is cheaper to look again than to find out that one need not.
+const FAR: Millis = 86_400_000;
+
 #[derive(Debug, Clone)]
 pub enum Val<'a> {
     Null,
@@ -141,7 +144,7 @@ pub fn eval<'a, E: Env + ?Sized>(code: &'a Code, node: NodeId, env: &'a E) -> Ti
         }
         Node::Not(a) => map(walk(*a), |v| Val::Bool(!v.is_true())),
         Node::Negate(a) => map(walk(*a), |v| if let Val::Number(n) = v { Val::number(-n) } else { Val::Null }),
-        Node::And(all) => all_true(all.iter().map(|n| walk(*n))),
+        Node::And(all) => all_true(all.iter().map(|n| walk(*n)), env.clock().saturating_add(FAR)),
         Node::Or(all) => any_true(all.iter().map(|n| walk(*n))),
         Node::If(condition, yes, no) => {
             let condition = walk(*condition);
@@ -219,15 +222,15 @@ fn map<'a>(timed: Timed<'a>, f: impl FnOnce(Val<'a>) -> Val<'a>) -> Timed<'a> {
 }
 
 /// True until the first of its parts may not be; else false until the last of those that are not may be. A part that
-/// stays false decides it alone.
-fn all_true<'a>(parts: impl Iterator<Item = Timed<'a>>) -> Timed<'a> {
+/// stays false until `far` decides it alone: the others may stay false for longer, but are not worth asking.
+fn all_true<'a>(parts: impl Iterator<Item = Timed<'a>>, far: Millis) -> Timed<'a> {
     let (mut true_until, mut false_until) = (NEVER, None::<Millis>);
     for part in parts {
         if part.value.is_true() {
             true_until = true_until.min(part.until);
         } else {
             false_until = false_until.max(Some(part.until));
-            if part.until == NEVER {
+            if part.until >= far {
                 break;
             }
         }
@@ -345,7 +348,12 @@ fn elements<'a, E: Env + ?Sized>(list: &'a Val<'_>, env: &'a E) -> Vec<Val<'a>> 
 fn is_in<E: Env + ?Sized>(a: &Val<'_>, list: &Val<'_>, env: &E) -> bool {
     match (a, list) {
         (Val::Null, _) => false,
-        (_, Val::Items(code, nodes)) => nodes.iter().any(|node| equal(a, &eval(code, *node, env).value, env)),
+        (_, Val::Items(code, nodes)) => nodes.iter().any(|node| match (&code.nodes[usize::from(*node)], a) {
+            // What lists are mostly made of.
+            (Node::Text(text), Val::Text(a)) => **text == **a,
+            (Node::Text(_), _) => false,
+            _ => equal(a, &eval(code, *node, env).value, env),
+        }),
         (_, Val::Json(Value::List(list))) => list.iter().any(|element| equal(a, &Val::from(element), env)),
         _ => false,
     }

@@ -95,14 +95,13 @@ pub fn write(what: What<'_>, identity: Identity<'_>, fields: &mut Vec<Field<'_>>
 }
 
 fn write_all(what: What<'_>, identity: Identity<'_>, fields: &[Field<'_>]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(256);
-    write_object(&mut body, fields);
-    let mut out = Vec::with_capacity(body.len() + 320);
+    let mut out = Vec::with_capacity(768);
     out.extend_from_slice(match what {
         What::Identify => b"{\"type\":\"identify\",\"messageId\":\"kairos-",
         What::Track(_) => b"{\"type\":\"track\",\"messageId\":\"kairos-",
     });
-    out.extend_from_slice(format!("{:032x}", message_id(what, identity, &body)).as_bytes());
+    let id = out.len();
+    out.extend_from_slice(&[b'0'; ID_DIGITS]);
     out.extend_from_slice(b"\",\"userId\":");
     write_text(&mut out, identity.user);
     out.extend_from_slice(b",\"timestamp\":\"");
@@ -115,10 +114,20 @@ fn write_all(what: What<'_>, identity: Identity<'_>, fields: &[Field<'_>]) -> Ve
             out.extend_from_slice(b",\"properties\":");
         }
     }
-    out.extend_from_slice(&body);
+    let body = out.len();
+    write_object(&mut out, fields);
+    let hash = message_id(what, identity, &out[body..]);
+    for (nth, place) in out[id..id + ID_DIGITS].iter_mut().enumerate() {
+        *place = b"0123456789abcdef"[(hash >> (4 * (ID_DIGITS - 1 - nth)) & 15) as usize];
+    }
     out.extend_from_slice(CONTEXT.as_bytes());
+    // It may wait for its commit among thousands.
+    out.shrink_to_fit();
     out
 }
+
+/// Hex digits of a message's id.
+const ID_DIGITS: usize = 32;
 
 /// `active: false` keeps a message from counting as activity of the user; the library's name is the loop guard.
 const CONTEXT: &str = concat!(

@@ -106,7 +106,8 @@ pub struct Engine {
     pub(super) other: Body,
     pub(super) observer: Observer,
     evaluator: Evaluator,
-    packed: Vec<u8>,
+    /// Room for a profile, or a part of one, that is being put together.
+    pub(super) packed: Vec<u8>,
     pub(super) counts: Counts,
     pub(super) cut: Cut,
     pub(super) watch: Option<Watch>,

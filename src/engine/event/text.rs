@@ -57,17 +57,27 @@ fn hex(rest: &str) -> Option<(u32, &str)> {
 /// Appends a text as JSON, in quotes: the one form in which we write it. Only what must be escaped is.
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    // Without an early end, many bytes are looked at in one step; nearly no text has anything to escape.
+    if text.bytes().fold(false, |any, byte| any | is_escaped(byte)) {
+        write_escaped(out, text);
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b'"');
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let mut done = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| is_escaped(*byte)) {
         out.extend_from_slice(&text.as_bytes()[done..at]);
         done = at + 1;
         write_escape(out, byte);
     }
     out.extend_from_slice(&text.as_bytes()[done..]);
-    out.push(b'"');
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::meant::{Arith, Compare, Convert, Expr, Millis, Path, Root, SignalQuery, TextTest};
 use super::program::{ACCOUNT, Cell, CellId, EMAIL, Map, cell_of};
+use super::walk::each;
 use crate::engine::event::{Slot, Wanted};
 
 pub type NodeId = u16;
@@ -134,7 +135,12 @@ impl Compiler<'_> {
             Expr::Index(a, b) => Node::Index(self.node(a), self.node(b)),
             Expr::Not(a) => Node::Not(self.node(a)),
             Expr::Negate(a) => Node::Negate(self.node(a)),
-            Expr::And(all) => Node::And(self.all(all)),
+            // Nothing in an expression fails, so parts may be asked in any order: those first that cost little.
+            Expr::And(all) => {
+                let mut all: Vec<&Expr> = all.iter().collect();
+                all.sort_by_key(|part| walks_series(part));
+                Node::And(all.into_iter().map(|part| self.node(part)).collect())
+            }
             Expr::Or(all) => Node::Or(self.all(all)),
             Expr::If(a, b, c) => Node::If(self.node(a), self.node(b), self.node(c)),
             Expr::Compare(op, a, b) => self.compare(*op, a, b),
@@ -208,6 +214,18 @@ impl Compiler<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether an expression goes through occurrences one by one.
+fn walks_series(expr: &Expr) -> bool {
+    let mut walks = false;
+    each(expr, &mut |part| {
+        let Expr::Signal(_, query) = part else { return };
+        let at_once =
+            matches!(query, SignalQuery::Last | SignalQuery::Total | SignalQuery::Seen | SignalQuery::Silent(_));
+        walks |= !at_once;
+    });
+    walks
 }
 
 /// The comparison that says the same with its sides changed over.

@@ -135,6 +135,9 @@ pub fn holds(
     if payload.is_none() {
         return (test(0), Millis::MAX);
     }
+    if ago == 0 {
+        return holds_now(payload, window, clock, test);
+    }
     let mut changes = changes(payload, window, ago, clock);
     let now = test(changes.count);
     let mut looked = 0;
@@ -143,6 +146,21 @@ pub fn holds(
         looked > LOOK_AHEAD || test(*count) != now
     });
     (now, flip.map_or(Millis::MAX, |(at, _)| at))
+}
+
+/// The same of a window that ends at the clock: nothing enters it by itself.
+fn holds_now(payload: Option<&[u8]>, window: Window, clock: Millis, test: impl Fn(u64) -> bool) -> (bool, Millis) {
+    let (after, last) = span(window, 0, clock);
+    let inside = entries(payload).skip_while(|(k, _)| *k <= after).take_while(|(k, _)| *k <= last);
+    let mut left: u64 = inside.clone().map(|(_, n)| n).sum();
+    let now = test(left);
+    for (looked, (k, n)) in inside.enumerate() {
+        left -= n;
+        if looked == LOOK_AHEAD || test(left) != now {
+            return (now, (k + window.length / window.bucket) * window.bucket);
+        }
+    }
+    (now, Millis::MAX)
 }
 
 /// What a term's window holds: (occurrences, sum of (L − age in buckets)).
