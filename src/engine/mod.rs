@@ -9,6 +9,7 @@ pub mod eval;
 pub mod evaluate;
 pub mod event;
 pub mod explain;
+mod identify;
 mod look;
 mod merge;
 pub mod message;

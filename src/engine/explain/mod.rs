@@ -14,7 +14,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::eval::Env as _;
-use super::evaluate::{Around, Evaluator, Hold, scalar};
+use super::evaluate::{Around, Evaluator, Hold};
+use super::identify::scalar;
 use super::person::Person;
 use super::playbook::meant;
 use super::playbook::program::{Cell, EMAIL, FIRST, MESSAGES, Program, SENT};
