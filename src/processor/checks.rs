@@ -2,7 +2,7 @@
 //! restore needs. All mistakes are found before the first is reported. It must not know workers.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
@@ -12,6 +12,7 @@ use super::{Config, Fault};
 use crate::engine::Millis;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+const WAIT: Duration = Duration::from_millis(50);
 /// How much more than a raw record a dead letter may take: its headers.
 const DEAD_MARGIN: i64 = 64 * 1_024;
 const DAY: Millis = 86_400_000;
@@ -142,9 +143,25 @@ impl<'a> Broker<'a> {
         match one {
             None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
                 tracing::info!(topic, partitions, "topic created");
-                Ok(())
+                self.wait_for(topic)
             }
             Some(Err((_, error))) => Err(format!("the topic {topic} can't be created: {error}")),
+        }
+    }
+
+    /// A topic that was just made is not known to every broker at once.
+    fn wait_for(&self, topic: &str) -> Result<(), String> {
+        let until = Instant::now() + TIMEOUT;
+        loop {
+            let unknown = match (self.partitions(topic), self.settings(topic)) {
+                (Ok(Some(_)), Ok(_)) => return Ok(()),
+                (Err(error), _) | (_, Err(error)) => error,
+                (Ok(None), _) => "it is not listed".to_owned(),
+            };
+            if Instant::now() > until {
+                return Err(format!("the topic {topic} was created and can't be used: {unknown}"));
+            }
+            std::thread::sleep(WAIT);
         }
     }
 

@@ -4,6 +4,7 @@
 mod support;
 
 mod backtest;
+mod bucket;
 mod compose;
 mod damage;
 mod dead;
@@ -22,5 +23,6 @@ mod reload;
 mod reset;
 mod security;
 mod snapshots;
+mod start;
 mod state;
 mod watch;

@@ -23,6 +23,8 @@ pub struct Site {
     playbook: PathBuf,
     /// Settings that differ from the usual ones, as `key = value` lines by section.
     pub settings: Vec<(&'static str, String)>,
+    /// `NAME=value` of the program's environment, beside our own.
+    pub environment: Vec<String>,
     folder: TempDir,
 }
 
@@ -36,6 +38,7 @@ impl Site {
             outgoing: format!("{group}.out"),
             playbook: playbook.to_owned(),
             settings: Vec::new(),
+            environment: Vec::new(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             group,
         };
@@ -83,8 +86,10 @@ impl Site {
         let log = self.folder.path().join(format!("{instance}-{number}.log"));
         std::fs::write(&config, self.config(instance, admin_port)).expect("the settings can be written");
         let path = config.display().to_string();
-        let command = [&[env!("CARGO_BIN_EXE_kairos")], words, &["--config", &path]].concat();
-        let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        let program = [&[env!("CARGO_BIN_EXE_kairos")], words, &["--config", &path]].concat();
+        let mut command = vec!["env".to_owned()];
+        command.extend(self.environment.iter().cloned());
+        command.extend(program.iter().map(|word| (*word).to_owned()));
         Instance { leash: Leash::start(&command, &log, &Orders::default()), config, log, admin_port }
     }
 

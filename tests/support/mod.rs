@@ -17,6 +17,7 @@
 pub mod acl;
 pub mod admin;
 pub mod broker;
+pub mod bucket;
 pub mod kairos;
 pub mod leash;
 pub mod ports;

@@ -102,6 +102,14 @@ pub fn set(bootstrap: &str, name: &str, settings: &[(&str, &str)]) {
     }
 }
 
+/// What a setting of the topic is.
+pub fn setting(bootstrap: &str, name: &str, key: &str) -> String {
+    let asked = [ResourceSpecifier::Topic(name)];
+    let found = block_on(admin(bootstrap).describe_configs(&asked, &options())).expect("the broker answers").remove(0);
+    let entries = found.expect("the topic is there").entries;
+    entries.into_iter().find(|entry| entry.name == key).and_then(|entry| entry.value).expect("every topic has it")
+}
+
 /// `None`: there is no such topic.
 pub fn partition_count(bootstrap: &str, name: &str) -> Option<i32> {
     let consumer = reader(bootstrap);

@@ -118,7 +118,8 @@ impl Processing {
         seen.routing = Routing::default();
         let why = (misrouted * 100 > records).then(|| {
             "over 1% of the last 10,000 records are not in their user's partition, so that people are seen in pieces: \
-             key the raw topic by userId, else anonymousId, and check raw.partitioner"
+             key the raw topic by userId, else anonymousId, and check raw.partitioner; where the producers can't, \
+             `kairos rekey` makes a topic that is keyed"
                 .to_owned()
         });
         if self.health.set("routing", why.clone())
