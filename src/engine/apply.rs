@@ -68,10 +68,11 @@ impl Engine {
         actions: &mut Vec<Action>,
     ) {
         let clock = self.clock.expect("the record has set it");
-        let linked = event.anonymous_id.as_deref().and_then(|anonymous| self.table.linked(anonymous));
         let found = match (&event.user_id, &event.anonymous_id) {
             (Some(user), _) => self.table.find(Kind::User, user),
-            (None, Some(anonymous)) => linked.or_else(|| self.table.find(Kind::Anonymous, anonymous)),
+            (None, Some(anonymous)) => {
+                self.table.linked(anonymous).or_else(|| self.table.find(Kind::Anonymous, anonymous))
+            }
             // A `group` with nothing but its own id.
             (None, None) => return,
         };
@@ -130,7 +131,10 @@ impl Engine {
         if event.user_id.is_none() {
             return;
         }
-        if let Some(anonymous) = &event.anonymous_id {
+        // Nearly always the link is there, and was the last to be made. An id that is linked has no profile of its own.
+        if let Some(anonymous) = &event.anonymous_id
+            && self.table.links_of(at).next() != Some(anonymous)
+        {
             self.absorb(at, Kind::Anonymous, anonymous);
             self.link(anonymous, at);
         }

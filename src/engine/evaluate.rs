@@ -1,7 +1,6 @@
 //! One evaluation of one user at one clock: scores, then each moment's step, then what goes out, then when to look again.
 
 use super::eval::{NEVER, holds};
-use super::identify::decimals;
 use super::message::{self, Field, FieldValue, Identity, What};
 use super::person::Person;
 use super::playbook::meant::{Moment, Playbook};
@@ -9,7 +8,7 @@ use super::playbook::program::{KNOWN, MESSAGES, MomentPlan, Program};
 use super::profile::body::Body;
 use super::profile::outbox::{Known, MomentState, ScoreState};
 use super::profile::{numbers, varint};
-use super::score::{Facts, ScoreNow};
+use super::score::{Facts, ScoreNow, decimals};
 use super::{Counts, Millis};
 
 /// What an evaluation must know beside the profile.

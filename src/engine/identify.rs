@@ -12,6 +12,7 @@ use super::playbook::program::{EMAIL, Program, SENT};
 use super::profile::body::Body;
 use super::profile::kept;
 use super::profile::outbox::{ScoreState, Sent};
+use super::score::decimals;
 use super::{Counts, Millis};
 
 const SIGNALS_CHARS_MAX: usize = 1_024;
@@ -168,10 +169,6 @@ impl Evaluator {
         }
         fields
     }
-}
-
-pub(super) fn decimals(hundredths: u32) -> Cow<'static, str> {
-    format!("{}.{:02}", hundredths / 100, hundredths % 100).into()
 }
 
 /// The payload at the first of the paths that holds a scalar.

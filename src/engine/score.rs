@@ -3,6 +3,8 @@
 //! A behavioural term fades by one step a bucket, so between events a sum is bounded by straight lines: that gives times
 //! before which no threshold can be crossed, without trying them.
 
+use std::borrow::Cow;
+
 use super::Millis;
 use super::eval::{NEVER, holds};
 use super::person::Person;
@@ -248,6 +250,11 @@ pub fn hundredths(value: f64) -> u32 {
     // Near a tie the product's rounding could decide; the formatter knows the exact value.
     let text = format!("{value:.2}");
     text.bytes().filter(u8::is_ascii_digit).fold(0, |n, digit| n * 10 + u32::from(digit - b'0'))
+}
+
+/// Hundredths as they go out.
+pub fn decimals(hundredths: u32) -> Cow<'static, str> {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100).into()
 }
 
 #[cfg(test)]
