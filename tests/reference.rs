@@ -1,5 +1,7 @@
 //! The engine against the reference model: golden cases for each rule of the pages, then random playbooks and streams.
 
+#[path = "reference/change.rs"]
+mod change;
 #[path = "reference/compare.rs"]
 mod compare;
 #[path = "reference/engine.rs"]
@@ -11,3 +13,7 @@ mod generate;
 #[path = "reference/golden.rs"]
 mod golden;
 mod model;
+#[path = "reference/restore.rs"]
+mod restore;
+#[path = "reference/world.rs"]
+mod world;

@@ -5,7 +5,6 @@
 //! numbers mean, so that state outlives a changed playbook. It knows nothing of files, compression or checksums.
 
 use super::Millis;
-use super::playbook::program::{CellId, Map};
 use super::profile::varint;
 use super::state::{Engine, HoldBack};
 use super::table::{Kind, ProfileId};
@@ -31,8 +30,9 @@ pub(super) struct Cut {
     active: Option<Active>,
     /// Profiles that went since the last cut began.
     gone: Vec<(Kind, String)>,
-    /// What cell numbers of blocks being loaded mean here.
-    map: Vec<Option<CellId>>,
+    /// Of blocks being loaded: how many cells they know, and which of them each cell here goes on from.
+    theirs: usize,
+    sources: Vec<Option<usize>>,
 }
 
 #[derive(Debug)]
@@ -187,22 +187,18 @@ impl Engine {
         let until = take_optional(from);
         let resumed = varint::take(from) == 1;
         self.hold_back = until.map(|until| HoldBack { until, resumed });
-        let here: Map<u64, CellId> =
-            self.program.fingerprints.iter().enumerate().map(|(id, print)| (*print, id as CellId)).collect();
-        // What the snapshot did not have begins now.
-        self.added = vec![self.clock; self.program.cells.len()];
-        self.cut.map.clear();
+        let (mut prints, mut added) = (Vec::new(), Vec::new());
         for _ in 0..varint::take(from) {
             let Ok(print) = varint::take_bytes(from, 8).try_into() else {
                 return Err(Damage("the list of cells ends too soon".into()));
             };
-            let id = here.get(&u64::from_le_bytes(print)).copied();
-            let added = take_optional(from);
-            if let Some(id) = id {
-                self.added[usize::from(id)] = added;
-            }
-            self.cut.map.push(id);
+            prints.push(u64::from_le_bytes(print));
+            added.push(take_optional(from));
         }
+        self.cut.theirs = prints.len();
+        self.cut.sources = sources(&self.program.fingerprints, &prints);
+        // What the snapshot did not have begins now.
+        self.added = self.cut.sources.iter().map(|source| source.map_or(self.clock, |theirs| added[theirs])).collect();
         Ok(())
     }
 
@@ -217,10 +213,7 @@ impl Engine {
             let link = take_text(&mut from)?;
             self.table.set_link(link, at);
         }
-        if self.cut.map.iter().enumerate().all(|(theirs, mine)| mine.is_none_or(|m| usize::from(m) == theirs))
-            && self.cut.map.len() == self.program.cells.len()
-            && !self.cut.map.contains(&None)
-        {
+        if self.has_same_cells() {
             self.table.set_packed(at, from);
         } else {
             let packed = self.renumbered(from);
@@ -230,31 +223,38 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether cell numbers of the blocks being loaded mean the same here.
+    fn has_same_cells(&self) -> bool {
+        let same = self.cut.sources.iter().enumerate().all(|(mine, theirs)| *theirs == Some(mine));
+        same && self.cut.theirs == self.program.cells.len()
+    }
+
     /// Cells under the numbers they have here; those the playbook no longer asks for are left out.
     fn renumbered(&self, mut from: &[u8]) -> Vec<u8> {
-        let mut cells: Vec<(CellId, &[u8])> = Vec::new();
+        let mut theirs = vec![None; self.cut.theirs];
         while !from.is_empty() {
             let id = varint::take(&mut from) as usize;
             let length = varint::take(&mut from) as usize;
             let payload = varint::take_bytes(&mut from, length);
-            if let Some(Some(id)) = self.cut.map.get(id) {
-                cells.push((*id, payload));
+            if let Some(place) = theirs.get_mut(id) {
+                *place = Some(payload);
             }
         }
-        cells.sort_unstable_by_key(|(id, _)| *id);
         let mut packed = Vec::new();
-        for (id, payload) in cells {
-            varint::put(&mut packed, u64::from(id));
-            varint::put(&mut packed, payload.len() as u64);
-            packed.extend_from_slice(payload);
+        for (id, source) in self.cut.sources.iter().enumerate() {
+            if let Some(payload) = source.and_then(|source| theirs[source]) {
+                varint::put(&mut packed, id as u64);
+                varint::put(&mut packed, payload.len() as u64);
+                packed.extend_from_slice(payload);
+            }
         }
         packed
     }
 
-    /// After the last block: arms timers. Then records and marks from the cut's position on.
-    pub fn finish_load(&mut self) {
-        let is_same = self.cut.map.len() == self.program.cells.len()
-            && self.cut.map.iter().enumerate().all(|(theirs, mine)| *mine == Some(theirs as CellId));
+    /// After the last block: arms timers. `playbook`: the fingerprint of the one it was cut under. Then records and marks
+    /// from the cut's position on.
+    pub fn finish_load(&mut self, playbook: &str) {
+        let is_same = playbook == self.program.playbook.fingerprint && self.has_same_cells();
         let clock = self.clock.unwrap_or_default();
         for at in 0..self.table.end() {
             let Some(profile) = self.table.get(at) else { continue };
@@ -268,11 +268,20 @@ impl Engine {
             self.table.profile_mut(at).due = Millis::MAX;
             self.arm(at, due);
         }
-        if let Some(held) = self.hold_back.filter(|held| clock < held.until) {
-            self.arm_all(held.until);
-        }
+        self.arm_release();
         self.cut = Cut::default();
     }
+}
+
+/// Which of their cells each cell here goes on from, by what they mean. Two signals of one playbook may mean the same:
+/// the first is the first, and one more than they had knows what the last of them knew.
+fn sources(mine: &[u64], theirs: &[u64]) -> Vec<Option<usize>> {
+    let source = |at: usize| {
+        let nth = mine[..at].iter().filter(|print| **print == mine[at]).count();
+        let mut same = (0..theirs.len()).filter(|i| theirs[*i] == mine[at]);
+        same.clone().nth(nth).or_else(|| same.next_back())
+    };
+    (0..mine.len()).map(source).collect()
 }
 
 fn entry(out: &mut Vec<u8>, kind: u8, bytes: &[u8]) {

@@ -181,7 +181,7 @@ impl Engine {
             }
             Input::Mark(Mark::HoldBack { until, resumed }) => {
                 self.hold_back = Some(HoldBack { until, resumed });
-                self.arm_all(until);
+                self.arm_release();
                 Progress::Done
             }
             Input::Record(record) => self.step_record(&record, None, most, actions),
@@ -299,17 +299,15 @@ impl Engine {
             clock,
             history: &history,
             hold: hold(self.hold_back, clock),
-            is_release: self.hold_back.is_some_and(|held| clock == minute_from(held.until)),
+            is_release: self.release() == Some(clock),
         };
         let mut emit = |value: Vec<u8>| {
             actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));
         };
-        let mut until = self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit);
-        if let Hold::Back { minute, .. } = around.hold {
-            until = until.min(minute);
-        }
+        let until = self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit);
+        let release = self.release().filter(|release| clock < *release);
         self.keep(at);
-        self.arm(at, until.max(clock + 1));
+        self.arm(at, release.map_or(until, |release| until.min(release)).max(clock + 1));
     }
 
     /// Stores the profile that is open.
@@ -334,11 +332,20 @@ impl Engine {
         }
     }
 
+    /// The minute at which a hold-back ends. It may lie ahead of a clock that is past the hold-back itself.
+    fn release(&self) -> Option<Millis> {
+        self.hold_back.map(|held| minute_from(held.until))
+    }
+
     /// Everybody is looked at in the minute a hold-back ends: a score that faded meanwhile may differ from what was sent.
-    pub(super) fn arm_all(&mut self, until: Millis) {
+    /// One that has passed is not made up for.
+    pub(super) fn arm_release(&mut self) {
+        let Some(release) = self.release().filter(|release| self.clock.is_none_or(|clock| clock < *release)) else {
+            return;
+        };
         for at in 0..self.table.end() {
-            if self.table.get(at).is_some_and(|profile| profile.kind == Kind::User && profile.due > until) {
-                self.arm(at, until);
+            if self.table.get(at).is_some_and(|profile| profile.kind == Kind::User && profile.due > release) {
+                self.arm(at, release);
             }
         }
     }

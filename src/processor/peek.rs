@@ -90,6 +90,6 @@ fn load(survey: &Survey, sources: &Sources, partition: i32, stored: &Stored) -> 
     for block in chain.into_iter().flat_map(|contents| contents.blocks) {
         stage.load(&block).map_err(|damage| damaged(damage.to_string()))?;
     }
-    stage.finish_load();
+    stage.finish_load(&position.fingerprint);
     Ok((position.next, stored.id.clone(), stage))
 }

@@ -23,7 +23,7 @@ pub trait Stage {
     fn cut(&mut self, profiles: usize, block: &mut Vec<u8>) -> bool;
     fn abandon_cut(&mut self);
     fn load(&mut self, block: &[u8]) -> Result<(), Damage>;
-    fn finish_load(&mut self);
+    fn finish_load(&mut self, playbook: &str);
     fn find_subject(&self, id: &str) -> Found;
     /// A stage that has no users counts none.
     fn census(&self, _from: u32, _places: u32, _census: &mut Census) -> Option<u32> {
@@ -65,8 +65,8 @@ impl Stage for Engine {
     fn load(&mut self, block: &[u8]) -> Result<(), Damage> {
         self.load(block)
     }
-    fn finish_load(&mut self) {
-        self.finish_load();
+    fn finish_load(&mut self, playbook: &str) {
+        self.finish_load(playbook);
     }
     fn find_subject(&self, id: &str) -> Found {
         self.find_subject(id)
@@ -119,10 +119,10 @@ impl Editions {
     }
 }
 
-/// Carries the state over to a stage of another edition: what means the same is kept.
-pub fn carry_over(from: &mut dyn Stage, to: &mut dyn Stage) -> Result<(), Damage> {
+/// Carries the state over from a stage of the playbook with this fingerprint: what means the same is kept.
+pub fn carry_over(from: &mut dyn Stage, playbook: &str, to: &mut dyn Stage) -> Result<(), Damage> {
     cut_whole(from).try_for_each(|block| to.load(&block))?;
-    to.finish_load();
+    to.finish_load(playbook);
     Ok(())
 }
 

@@ -31,15 +31,19 @@ pub fn start(program: Arc<Program>, reading: &Reading) -> Engine {
 
 /// Steps one input to its end, in turns of at most about `room` messages.
 pub fn step(engine: &mut Engine, input: &Input, room: usize, actions: &mut Vec<Action>) {
-    let input = match input {
+    while engine.step(meant(input), room, actions) == Progress::Full {}
+}
+
+/// The same input, for the engine.
+pub fn meant(input: &Input) -> engine::Input<'_> {
+    match input {
         Input::Record { offset, time, value } => {
             engine::Input::Record(Record { offset: *offset, time: *time, key: None, value: value.as_deref() })
         }
         Input::Clock(time) => engine::Input::Clock(*time),
         Input::HoldBack { until, resumed } => engine::Input::Mark(Mark::HoldBack { until: *until, resumed: *resumed }),
         Input::Horizon(wall) => engine::Input::Mark(Mark::Horizon(*wall)),
-    };
-    while engine.step(input, room, actions) == Progress::Full {}
+    }
 }
 
 /// An action without its messageId.

@@ -7,7 +7,7 @@ use proptest::sample::select;
 use crate::model::Input;
 use crate::model::time::{self, DAY, HOUR, MINUTE, SECOND};
 
-/// What every random playbook counts.
+/// What every random playbook counts; two of them mean the same.
 const SIGNALS: &str = r#"
 [traits]
 mk_title = ["traits.title", "traits.other", "context.app"]
@@ -17,6 +17,8 @@ event = "Order Completed"
 value = "properties.amount"
 distinct = "properties.item"
 [signals.see]
+on = ["page", "screen"]
+[signals.again]
 on = ["page", "screen"]
 [signals.any]
 on = ["track", "page", "identify", "group", "alias"]
@@ -29,8 +31,32 @@ within = "2h"
 "#;
 
 pub fn playbook() -> impl Strategy<Value = String> {
+    rest().prop_map(|rest| SIGNALS.to_owned() + &rest)
+}
+
+/// What a change does to signals and traits: some mean something else, some are new, some have another number.
+const EDITS: [(&str, &str); 7] = [
+    ("> 5", "> 6"),
+    ("on = [\"page\", \"screen\"]\n[signals.any]", "on = \"page\"\n[signals.any]"),
+    ("\"2h\"", "\"3h\""),
+    ("[signals.buy]", "[signals.early]\non = \"page\"\n[signals.buy]"),
+    ("value = \"properties.amount\"", "value = \"properties.item\""),
+    ("mk_plan = \"group.plan\"\n", "mk_plan = \"group.plan\"\nmk_late = \"traits.number\"\n"),
+    ("\"group.plan\"", "\"group.other\""),
+];
+
+/// A playbook and what it is changed to: other signals or traits, other scores and moments, or all of them.
+pub fn changed_playbook() -> impl Strategy<Value = (String, String)> {
+    let edits = vec(select(EDITS.to_vec()), 0..3);
+    (rest(), proptest::option::of(rest()), edits).prop_map(|(rest, other, edits)| {
+        let signals = edits.iter().fold(SIGNALS.to_owned(), |text, (from, to)| text.replace(from, to));
+        (SIGNALS.to_owned() + &rest, signals + other.as_ref().unwrap_or(&rest))
+    })
+}
+
+fn rest() -> impl Strategy<Value = String> {
     (vec(score(), 0..3), vec(moment(), 1..4)).prop_map(|(scores, moments)| {
-        let mut text = SIGNALS.to_owned();
+        let mut text = String::new();
         for (i, score) in scores.iter().enumerate() {
             text += &format!("[scores.s{i}]\n{score}\n");
         }
@@ -48,7 +74,7 @@ pub fn playbook() -> impl Strategy<Value = String> {
 }
 
 fn signal() -> impl Strategy<Value = &'static str> {
-    select(vec!["buy", "see", "any", "rich", "pair"])
+    select(vec!["buy", "see", "again", "any", "rich", "pair"])
 }
 
 fn window() -> impl Strategy<Value = &'static str> {
@@ -146,7 +172,7 @@ fn moment() -> impl Strategy<Value = String> {
 }
 
 /// Numbers that choose one input: what, who, when, and details.
-type Pick = (u8, u8, u8, u8, u8);
+pub type Pick = (u8, u8, u8, u8, u8);
 
 pub fn picks() -> impl Strategy<Value = Vec<Pick>> {
     vec((0..40u8, 0..4u8, 0..12u8, 0..8u8, 0..8u8), 1..40)

@@ -356,7 +356,8 @@ impl Reading {
             self.stage.abandon_cut();
         }
         let mut stage = (edition.make)(self.number, self.now.partitions);
-        carry_over(self.stage.as_mut(), stage.as_mut()).map_err(|damage| Stop::Damage(damage.to_string()))?;
+        carry_over(self.stage.as_mut(), &self.edition.fingerprint, stage.as_mut())
+            .map_err(|damage| Stop::Damage(damage.to_string()))?;
         self.stage = stage;
         self.edition = Arc::clone(edition);
         self.now.fingerprint.clone_from(&edition.fingerprint);

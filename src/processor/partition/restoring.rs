@@ -44,7 +44,7 @@ impl Restoring {
             Ok(Step::Block(block)) => self.load(partition, &block),
             Ok(Step::Ready(plan)) => {
                 let (mut stage, edition) = self.made.take().expect("the thread begins before it is ready");
-                stage.finish_load();
+                stage.finish_load(&plan.from.fingerprint);
                 Restored::Ready(stage, edition, plan)
             }
             Ok(Step::Stopped(stop)) => Restored::Stopped(stop),

@@ -37,7 +37,7 @@ pub fn rebuild(survey: &Survey, sources: &Sources, place: &Place) -> Result<Rebu
     for block in chain.into_iter().flat_map(|contents| contents.blocks) {
         stage.load(&block).map_err(|damage| Fault::Kafka(format!("partition {}: {damage}", place.partition)))?;
     }
-    stage.finish_load();
+    stage.finish_load(&at.fingerprint);
     how.push(match &place.base {
         Some((position, _)) => format!("state of the snapshot at {}", position.next),
         None => format!("a new state from {low} on: what was known before is given up"),

@@ -1,0 +1,192 @@
+//! Snapshots and replays under random playbooks and streams: whatever is cut when, whenever all is lost, what was
+//! committed is what a straight run says, and the state is the same. `KAIROS_CASES` and `KAIROS_SEED` as in `compare`.
+
+use std::cell::Cell;
+
+use kairos::engine::{Action, Engine};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::compare::{number, runner};
+use crate::model::time::{DAY, HOUR, MINUTE};
+use crate::model::{Input, Reading};
+use crate::world::{Seen, World, changed, state};
+use crate::{engine, generate};
+
+/// A turn of the shell: what, and how much of it.
+type Turn = (u8, u8);
+
+/// A fact that is in no record: before which input, what, how far from the clock there.
+type Extra = (u8, u8, u8);
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    vec((0..20u8, 0..6u8), 1..120)
+}
+
+fn extras() -> impl Strategy<Value = Vec<Extra>> {
+    vec((0..40u8, 0..6u8, 0..8u8), 0..4)
+}
+
+/// The stream with its extra facts.
+fn inputs(picks: &[generate::Pick], extras: &[Extra]) -> Vec<Input> {
+    let (mut clock, mut held) = (0, i64::MIN);
+    let mut all = Vec::new();
+    for (at, input) in generate::inputs(picks).into_iter().enumerate() {
+        match input {
+            Input::Record { time, .. } | Input::Clock(time) => clock = clock.max(time),
+            Input::HoldBack { until, .. } => held = until,
+            Input::Horizon(_) => {}
+        }
+        for (_, what, how) in extras.iter().filter(|(before, _, _)| usize::from(*before) == at) {
+            let away = [-26 * HOUR, -90_000, -1, 0, 20_000, MINUTE + 1, HOUR, DAY][usize::from(*how)];
+            match what {
+                // A hold-back is set anew only by a clock past the present one.
+                0 | 1 if held < clock => {
+                    held = clock + away;
+                    all.push(Input::HoldBack { until: held, resumed: *what == 0 });
+                }
+                0 | 1 => {}
+                2 => all.push(Input::Horizon(clock + away.max(-HOUR))),
+                _ => all.push(Input::Clock(clock + away.max(0))),
+            }
+        }
+        all.push(input);
+    }
+    all
+}
+
+fn play(world: &mut World<'_>, turns: &[Turn]) {
+    for (what, much) in turns {
+        let much = usize::from(*much);
+        match what {
+            0..=8 => {
+                world.step(1 + much / 2);
+                if *what < 6 {
+                    world.commit();
+                }
+                if *what < 3 && world.is_inside_a_minute() {
+                    world.crash(much / 2);
+                }
+            }
+            9 | 10 => world.begin_cut(true),
+            11 | 12 => world.begin_cut(false),
+            13..=16 => world.cut(1 + much),
+            17 if much == 0 => world.abandon_cut(),
+            17 => world.cut(100),
+            _ => world.crash(much / 2),
+        }
+    }
+    while !world.is_over() {
+        world.step(3);
+        world.commit();
+    }
+    world.commit();
+}
+
+fn tell(playbook: &str, inputs: &[Input], turns: &[Turn], how: &str) -> TestCaseError {
+    let told: Vec<String> = inputs
+        .iter()
+        .map(|input| match input {
+            Input::Record { time, value, .. } => {
+                let value = String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
+                format!("{} {value}", crate::model::time::format(*time))
+            }
+            Input::Clock(time) => format!("{} clock", crate::model::time::format(*time)),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    TestCaseError::fail(format!("{playbook}\n{}\n{turns:?}\n{how}\n", told.join("\n")))
+}
+
+fn shown(action: Option<&Action>) -> String {
+    match action {
+        Some(Action::Emit(message)) => {
+            let value = message.value.as_deref().map(String::from_utf8_lossy);
+            format!("{} {:?} {value:?}", message.key, message.cause)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// A straight run, and one with cuts and crashes. `change`: before which input another playbook takes over.
+fn case(
+    playbook: &str,
+    change: Option<(usize, &str)>,
+    inputs: &[Input],
+    turns: &[Turn],
+) -> Result<Option<(Seen, usize)>, TestCaseError> {
+    let Ok(program) = engine::compile(playbook) else { return Ok(None) };
+    let change = match change.map(|(at, other)| (at, engine::compile(other))) {
+        Some((_, Err(_))) => return Ok(None),
+        Some((at, Ok(other))) => Some((at, other)),
+        None => None,
+    };
+    let mut straight = engine::start(program.clone(), &Reading::default());
+    let mut expected = Vec::new();
+    for at in 0..=inputs.len() {
+        if let Some((_, other)) = change.as_ref().filter(|(before, _)| *before == at) {
+            straight = changed(&mut straight, other.clone());
+        }
+        inputs.get(at).iter().for_each(|input| engine::step(&mut straight, input, usize::MAX, &mut expected));
+    }
+    let mut world = World::new(program, change, inputs);
+    play(&mut world, turns);
+    compare(&mut straight, &expected, &mut world).map_err(|how| tell(playbook, inputs, turns, &how))?;
+    // What is due after the last input comes out in a long silence.
+    if let Some(clock) = straight.clock() {
+        engine::step(&mut straight, &Input::Clock(clock + 8 * DAY), usize::MAX, &mut expected);
+        world.fall_silent(clock + 8 * DAY);
+    }
+    compare(&mut straight, &expected, &mut world).map_err(|how| tell(playbook, inputs, turns, &how))?;
+    Ok(Some((world.seen, expected.len())))
+}
+
+fn compare(straight: &mut Engine, expected: &[Action], world: &mut World<'_>) -> Result<(), String> {
+    if expected != world.said {
+        let same = expected.iter().zip(&world.said).take_while(|(a, b)| a == b).count();
+        let (a, b) = (shown(expected.get(same)), shown(world.said.get(same)));
+        return Err(format!("said otherwise\nstraight: {a}\nrestored: {b}"));
+    }
+    let (a, b) = (state(straight), world.state());
+    let different = a.iter().zip(&b).find(|(a, b)| a != b);
+    if a == b { Ok(()) } else { Err(format!("another state: {different:?}")) }
+}
+
+/// Many cases; how often each thing happened.
+fn cases(stream: impl Strategy<Value = (Change, Vec<generate::Pick>, Vec<Extra>, Vec<Turn>)>) {
+    let (seen, said, refused) = (Cell::new(Seen::default()), Cell::new(0), Cell::new(0));
+    let outcome = runner(number("KAIROS_CASES", 300)).run(&stream, |((playbook, change), picks, extras, turns)| {
+        let inputs = inputs(&picks, &extras);
+        let change = change.as_ref().map(|(at, other)| (at % (inputs.len() + 1), other.as_str()));
+        match case(&playbook, change, &inputs, &turns)? {
+            Some((one, messages)) => {
+                seen.set(seen.get() + one);
+                said.set(said.get() + messages);
+            }
+            None => refused.set(refused.get() + 1),
+        }
+        Ok(())
+    });
+    println!("{} messages compared, {} playbooks refused, {:?}", said.get(), refused.get(), seen.get());
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    let Seen { restores, from_deltas, inside_a_minute, steps_inside_a_cut } = seen.get();
+    let all = [restores, from_deltas, inside_a_minute, steps_inside_a_cut];
+    assert!(all.iter().all(|count| *count > 0), "something never happened: {:?}", seen.get());
+}
+
+/// A playbook, and before which input which other one takes over.
+type Change = (String, Option<(usize, String)>);
+
+#[test]
+fn a_restored_run_is_a_straight_run() {
+    cases((generate::playbook().prop_map(|playbook| (playbook, None)), generate::picks(), extras(), turns()));
+}
+
+#[test]
+fn a_restored_run_is_a_straight_run_across_a_changed_playbook() {
+    let change = (generate::changed_playbook(), 0..50usize).prop_map(|((one, other), at)| (one, Some((at, other))));
+    cases((change, generate::picks(), extras(), turns()));
+}
