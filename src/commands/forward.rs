@@ -10,7 +10,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{ConfigArg, Exit, print};
 use crate::engine::Millis;
 use crate::forwarder::{self, Config, Error, Kind, Metrics, Routing, WriteKeySource};
-use crate::processor::Fault;
 use crate::processor::access::{self, Need, Right};
 use crate::settings::{self, Secret, Settings};
 use crate::telemetry::admin::Sources;
@@ -30,41 +29,52 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Exit> {
     let settings = args.config.load()?;
-    Log::start(&settings.log);
+    let log = Log::start(&settings.log);
     if args.dry_run {
+        look(&settings, &[Need::topic(&settings.outgoing.topic, &[Right::Read])])?;
         // It needs no key, and must not ask for one.
         return forwarder::dry_run(&config(&settings, WriteKeySource::Given(Secret::new(""))), print);
     }
     let config = config(&settings, write_key(&settings)?);
-    look(&settings).map_err(super::run::exit)?;
+    look(&settings, &needs(&settings))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Exit::Fault(format!("no threads to run on: {e}")))?;
-    let served = runtime.block_on(serve(config, &settings.admin));
+    let served = runtime.block_on(serve(config, &settings.admin, (args.config, log)));
     // A thread that still waits for a broker which is away must not hold up the end.
     runtime.shutdown_background();
     served
 }
 
-/// Reached, let in, and allowed to do what delivery takes.
-fn look(settings: &Settings) -> Result<(), Fault> {
+/// What delivery takes.
+fn needs(settings: &Settings) -> [Need; 3] {
+    let topic = &settings.outgoing.topic;
+    [
+        Need::topic(topic, &[Right::Read]),
+        Need::topic(format!("{topic}.dead"), &[Right::Write]),
+        Need::group(&settings.forward.group, &[Right::Read]),
+    ]
+}
+
+/// Reached, let in, and allowed to do this.
+fn look(settings: &Settings, needs: &[Need]) -> Result<(), Exit> {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", &settings.kafka.brokers);
     for property in &settings.kafka.properties {
         client.set(&property.name, property.value.expose());
     }
-    let topic = &settings.outgoing.topic;
-    let needs = [
-        Need::topic(topic, &[Right::Read]),
-        Need::topic(format!("{topic}.dead"), &[Right::Write]),
-        Need::group(&settings.forward.group, &[Right::Read]),
-    ];
-    access::check(&client, &needs).map(drop)
+    access::check(&client, needs).map(drop).map_err(super::run::exit)
 }
 
-async fn serve(config: Config, admin: &settings::Admin) -> Result<(), Exit> {
+async fn serve(config: Config, admin: &settings::Admin, (arg, log): (ConfigArg, Log)) -> Result<(), Exit> {
     let no_signals = |e| Exit::Fault(format!("can't listen for signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            arg.reload_level(&log);
+        }
+    });
     let registry = Registry::new(|_| false);
     let metrics = Metrics::register(registry.inner()).map_err(|e| Exit::Fault(format!("metrics: {e}")))?;
     let metrics = Arc::new(metrics);

@@ -24,7 +24,11 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let listen =
         settings.admin.listen.ok_or_else(|| Exit::Usage("admin.listen is off: there is no port to ask".into()))?;
     let path = if args.ready { "/readyz" } else { "/healthz" };
-    let answer = ask(&reachable(&listen), path).map_err(|error| Exit::No(format!("no answer on {listen}: {error}")))?;
+    let answer = ask(&reachable(&listen), path).map_err(|error| {
+        Exit::No(format!(
+            "no answer on {listen}, where admin.listen says to ask: {error}. Does it run, with these settings?"
+        ))
+    })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     if head.starts_with("HTTP/1.1 200 ") { print(body) } else { Err(Exit::No(body.trim_end().to_owned())) }
 }

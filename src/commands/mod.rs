@@ -36,6 +36,7 @@ use crate::engine::Millis;
 use crate::engine::event::time;
 use crate::processor::{Clock as _, SystemClock};
 use crate::settings::Settings;
+use crate::telemetry::Log;
 
 /// Notices the moments that matter in a stream of Segment events on Kafka.
 #[derive(Debug, Parser)]
@@ -127,6 +128,14 @@ impl ConfigArg {
     pub fn load(&self) -> Result<Settings, Exit> {
         Settings::load(self.config.as_deref(), std::env::vars_os())
             .map_err(|mistakes| Exit::Usage(mistakes.to_string()))
+    }
+
+    /// The log's level as the settings have it by now, for a program that runs.
+    fn reload_level(&self, log: &Log) {
+        match self.load() {
+            Ok(settings) => log.set_level(&settings.log.level),
+            Err(mistakes) => tracing::error!("the log level stays as it was: the settings are wrong now:\n{mistakes}"),
+        }
     }
 }
 

@@ -33,14 +33,21 @@ pub fn load(path: &Path) -> Result<Playbook, Exit> {
 
 /// A file's text; one that is no UTF-8 is told apart from one that can't be read.
 pub fn text(path: &Path) -> Result<String, Exit> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Exit::Usage(format!("{}: can't read the playbook: {error}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|error| Exit::Usage(unreadable(path, &error)))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
         Exit::Usage(format!("{}:{line}: this is not UTF-8 text; save the file as UTF-8", path.display()))
     })?;
     Ok(text)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let way_out = match error.kind() {
+        io::ErrorKind::NotFound => "; `kairos init` writes one to begin with",
+        _ => "",
+    };
+    format!("{}: can't read the playbook: {error}{way_out}", path.display())
 }
 
 /// Mistakes as a compiler shows them, each with its lines.

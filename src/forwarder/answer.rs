@@ -69,6 +69,14 @@ impl Why {
             Self::Stranger => "stranger",
         }
     }
+
+    /// Whoever answered, or didn't, may not be who the endpoint's name leads to by now.
+    pub fn doubts_the_address(self) -> bool {
+        match self {
+            Self::Network | Self::Timeout | Self::Server | Self::Stranger => true,
+            Self::Throttled | Self::Transient => false,
+        }
+    }
 }
 
 /// The headers an answer's meaning depends on.

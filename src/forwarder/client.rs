@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Certificate, redirect};
+use reqwest::{Certificate, ClientBuilder, redirect};
 
 use super::answer::{Answer, Headers, Why, meaning};
 use super::config::Config;
@@ -18,13 +18,16 @@ use crate::settings::Secret;
 /// Of an answer, no more is read than this; what it says stands at its beginning.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a batch was sent before, as Segment's own libraries say it.
+const RETRY_COUNT: &str = "x-retry-count";
 
-#[derive(Debug)]
+type Make = dyn Fn() -> reqwest::Result<reqwest::Client> + Send + Sync;
+
 pub struct Client {
+    /// Has connections of its own. Each new one asks for the endpoint's address; one that lives does not.
     http: reqwest::Client,
+    make: Box<Make>,
     endpoint: String,
-    authorities: Vec<Certificate>,
-    timeout: Duration,
     gzip: bool,
 }
 
@@ -40,22 +43,30 @@ pub struct Outcome {
 impl Client {
     pub fn new(config: &Config) -> Result<Self, String> {
         let authorities = config.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), read_authorities)?;
-        let http = build(&authorities, config.timeout)?;
-        let (endpoint, timeout, gzip) = (config.endpoint.clone(), config.timeout, config.gzip);
-        Ok(Self { http, endpoint, authorities, timeout, gzip })
+        let timeout = config.timeout;
+        let make = move || builder(timeout).tls_certs_merge(authorities.iter().cloned()).build();
+        Self::made_by(Box::new(make), &config.endpoint, config.gzip)
     }
 
-    /// Forgets its connections, so that the next request asks for the endpoint's address again.
+    fn made_by(make: Box<Make>, endpoint: &str, gzip: bool) -> Result<Self, String> {
+        let http = make().map_err(|e| format!("no HTTP client: {}", describe(e)))?;
+        Ok(Self { http, make, endpoint: endpoint.to_owned(), gzip })
+    }
+
+    /// Leaves its connections to what is under way, so that the next request asks for the endpoint's address again.
     pub fn reconnect(&mut self) {
-        // It was built of the same parts before.
-        if let Ok(http) = build(&self.authorities, self.timeout) {
+        // It was made of the same parts before.
+        if let Ok(http) = (self.make)() {
             self.http = http;
         }
     }
 
-    pub fn post(&self, body: Vec<u8>, key: &Secret) -> impl Future<Output = Outcome> + Send + 'static {
+    pub fn post(&self, body: Vec<u8>, key: &Secret, tries: u32) -> impl Future<Output = Outcome> + Send + 'static {
         let request = self.http.post(&self.endpoint).basic_auth(key.expose(), Some(""));
-        let request = request.header(CONTENT_TYPE, "application/json");
+        let mut request = request.header(CONTENT_TYPE, "application/json");
+        if tries > 0 {
+            request = request.header(RETRY_COUNT, tries);
+        }
         let gzip = self.gzip;
         async move {
             let started = Instant::now();
@@ -97,17 +108,14 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn build(authorities: &[Certificate], timeout: Duration) -> Result<reqwest::Client, String> {
-    let mut builder = reqwest::Client::builder()
+/// Speaks HTTP/2 where the endpoint offers it.
+fn builder(timeout: Duration) -> ClientBuilder {
+    reqwest::Client::builder()
         .user_agent(concat!("kairos/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .connect_timeout(timeout)
         .timeout(timeout)
-        .pool_idle_timeout(IDLE_TIMEOUT);
-    if !authorities.is_empty() {
-        builder = builder.tls_certs_merge(authorities.iter().cloned());
-    }
-    builder.build().map_err(|e| format!("no HTTP client: {}", describe(e)))
+        .pool_idle_timeout(IDLE_TIMEOUT)
 }
 
 fn read_authorities(path: &Path) -> Result<Vec<Certificate>, String> {
@@ -136,4 +144,67 @@ fn describe(error: reqwest::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::sync::{Arc, Mutex};
+
+    use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+    use super::*;
+
+    /// A name server whose answer can change.
+    #[derive(Clone)]
+    struct Names(Arc<Mutex<SocketAddr>>);
+
+    impl Resolve for Names {
+        fn resolve(&self, _: Name) -> Resolving {
+            let at = *self.0.lock().unwrap();
+            Box::pin(async move { Ok(Box::new(std::iter::once(at)) as Addrs) })
+        }
+    }
+
+    /// Gives every request the same answer, and keeps its connections open.
+    fn server(status: u16) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                std::thread::spawn(move || answer(connection, status));
+            }
+        });
+        address
+    }
+
+    fn answer(connection: TcpStream, status: u16) {
+        let mut reader = BufReader::new(connection);
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            // The body of these requests is one line as well.
+            if line == "{}\n" {
+                write!(reader.get_mut(), "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\n\r\n").unwrap();
+            }
+            line.clear();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_by_now_is_followed_after_a_failure() {
+        let (old, new) = (server(503), server(200));
+        let names = Names(Arc::new(Mutex::new(old)));
+        let resolver = names.clone();
+        let make = move || builder(Duration::from_secs(5)).dns_resolver(Arc::new(resolver.clone())).build();
+        let mut client = Client::made_by(Box::new(make), "http://segment.example/v1/batch", false).unwrap();
+        let key = Secret::new("key");
+        let again = Answer::Again { why: Why::Server, wait: None };
+        assert_eq!(client.post(b"{}\n".to_vec(), &key, 0).await.answer, again);
+        *names.0.lock().unwrap() = new;
+        // The connection lives, and asks nobody.
+        assert_eq!(client.post(b"{}\n".to_vec(), &key, 1).await.answer, again);
+        client.reconnect();
+        assert_eq!(client.post(b"{}\n".to_vec(), &key, 2).await.answer, Answer::Accepted);
+    }
 }

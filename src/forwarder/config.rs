@@ -64,8 +64,8 @@ impl Config {
             wait_max: self.max_wait,
             held_bytes_max: HELD_BYTES_MAX,
             held_max: HELD_MAX.max(2 * self.max_items * self.concurrency),
-            // Enough that a commit's round trip never holds up a fast endpoint.
-            unconfirmed_max: 2 * self.max_items * self.concurrency,
+            // As much as can be under way at a time, so that a kill repeats no more than that.
+            exposed_max: self.max_items * self.concurrency,
             stalled_after: self.stalled_after,
         }
     }

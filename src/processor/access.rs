@@ -86,7 +86,10 @@ impl Access {
                 return Err(Fault::Kafka(format!("no broker of {brokers} lets us in: {refusal}")));
             }
             if started.elapsed() > TIMEOUT {
-                return Err(Fault::Kafka(format!("no broker of {brokers} answers{}", heard.last())));
+                return Err(Fault::Kafka(format!(
+                    "no broker of {brokers} answers{}. Look at kafka.brokers, and whether one is up",
+                    heard.last()
+                )));
             }
         }
     }

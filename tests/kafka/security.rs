@@ -184,13 +184,15 @@ fn the_documented_rights_suffice_and_each_is_needed() {
     missing(&site, "forward", USERS[1]);
 }
 
-/// An event comes in, and its moment goes out.
-fn assert_works(site: &Site) {
+/// An event comes in, and its moment goes out. What was logged.
+fn assert_works(site: &Site) -> String {
     visit(site, "ann");
     let mut run = site.start("one");
     site.wait_until_done(&mut [&mut run]);
     assert_eq!(site.tracks().len(), 1, "{}", run.log_tail());
+    let log = run.log();
     run.stop();
+    log
 }
 
 #[test]
@@ -202,7 +204,11 @@ fn plain_passwords_work_within_tls() {
     }
     secured.settle();
     let site = secured.login(site, PLAIN_USER, "PLAIN", "password", &secured.path("ca.pem"));
-    assert_works(&site);
+    // With all that can be logged, by librdkafka too.
+    let site = site.with("log", "level = \"trace\"").with("kafka.properties", "\"debug\" = \"all\"");
+    let log = assert_works(&site);
+    assert!(log.contains("SASL") && log.contains("TRACE"), "it logs less than it could");
+    assert!(!log.contains(PASSWORD), "the password is in the log");
 }
 
 /// A token that nobody signed, which brokers take only where they are told nothing else; the way it travels is the real one.

@@ -18,6 +18,7 @@ pub mod acl;
 pub mod admin;
 pub mod broker;
 pub mod bucket;
+pub mod http2;
 pub mod kairos;
 pub mod leash;
 pub mod ports;

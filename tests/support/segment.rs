@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{ports, tls};
+use super::{http2, ports, tls};
 
 /// What happens to a request.
 #[derive(Debug, Clone)]
@@ -44,6 +44,11 @@ struct Book {
     items: Vec<Item>,
     seen: BTreeSet<String>,
     requests: usize,
+    /// How many connections came, and on which of them requests.
+    connected: usize,
+    used: BTreeSet<usize>,
+    /// How often each request said that it was tried before.
+    tried: Vec<u32>,
     items_most: usize,
     bytes_most: usize,
     /// Answers 401 or 403 to any other `Authorization` than this.
@@ -71,7 +76,12 @@ impl Segment {
 
     /// Speaks TLS, with a certificate of [`tls::authority`].
     pub fn start_with_tls() -> Self {
-        Self::start_as(|_, _| Fault::None, Some(tls::server()))
+        Self::start_as(|_, _| Fault::None, Some(tls::server(&[])))
+    }
+
+    /// Speaks TLS, and on it HTTP/2 and nothing else. Of the faults it knows answers and resets.
+    pub fn start_with_http2() -> Self {
+        Self::start_as(|_, _| Fault::None, Some(tls::server(&["h2"])))
     }
 
     fn start_as(
@@ -127,8 +137,9 @@ impl Segment {
                     return;
                 }
                 book.connections.push(connection.try_clone().expect("a socket can be cloned"));
-                let segment = segment.clone();
-                book.threads.push(thread::spawn(move || segment.greet(connection)));
+                book.connected += 1;
+                let (segment, number) = (segment.clone(), book.connected);
+                book.threads.push(thread::spawn(move || segment.greet(number, connection)));
             }
         });
         self.book().threads.push(thread);
@@ -144,6 +155,16 @@ impl Segment {
 
     pub fn requests(&self) -> usize {
         self.book().requests
+    }
+
+    /// On how many connections they came.
+    pub fn connections(&self) -> usize {
+        self.book().used.len()
+    }
+
+    /// How often each request said that it was tried before.
+    pub fn tried(&self) -> Vec<u32> {
+        self.book().tried.clone()
     }
 
     /// How many arrived, by `messageId`.
@@ -176,19 +197,23 @@ impl Segment {
         }
     }
 
-    fn greet(&self, connection: TcpStream) {
+    fn greet(&self, number: usize, connection: TcpStream) {
         let line = connection.try_clone().expect("a socket can be cloned");
         match &self.tls {
-            None => self.serve(connection),
-            Some(tls) => {
+            None => self.serve(number, connection),
+            Some(tls) if tls.alpn_protocols.is_empty() => {
                 let session = rustls::ServerConnection::new(tls.clone()).expect("the settings are good");
-                self.serve(rustls::StreamOwned::new(session, connection));
+                self.serve(number, rustls::StreamOwned::new(session, connection));
+            }
+            Some(tls) => {
+                let segment = self.clone();
+                http2::serve(connection, tls.clone(), move |headers, body| segment.answer_http2(number, headers, body));
             }
         }
         let _ = line.shutdown(Shutdown::Both);
     }
 
-    fn serve(&self, connection: impl Read + Write) {
+    fn serve(&self, number: usize, connection: impl Read + Write) {
         let mut reader = BufReader::new(connection);
         while let Some(head) = read_head(&mut reader) {
             let mut body = vec![0; head.length];
@@ -200,22 +225,35 @@ impl Segment {
                 let packed = std::mem::take(&mut body);
                 flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut body).expect("it is gzip");
             }
-            if !self.answer(reader.get_mut(), &head.authorization, &body) {
+            let fault = self.take(number, &head, &body);
+            if !answer(reader.get_mut(), fault) {
                 return;
             }
         }
     }
 
-    /// Whether the connection goes on.
-    fn answer(&self, connection: &mut impl Write, authorization: &str, body: &[u8]) -> bool {
+    fn answer_http2(&self, number: usize, headers: &http::HeaderMap, body: Vec<u8>) -> http2::Answer {
+        let mut head = Head::default();
+        headers.iter().for_each(|(name, value)| head.note(name.as_str(), value.to_str().expect("plain headers")));
+        match self.take(number, &head, &body) {
+            Fault::None => Some((200, vec![("content-type", "application/json".to_owned())], YES)),
+            Fault::Answer { status, headers } => Some((status, headers, NO)),
+            _ => None,
+        }
+    }
+
+    /// Books what arrives; what is to happen to the request.
+    fn take(&self, number: usize, head: &Head, body: &[u8]) -> Fault {
         let items = parse(body);
         let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
         let fault = {
             let mut book = self.book();
             book.requests += 1;
+            book.used.insert(number);
+            book.tried.push(head.tried);
             (book.items_most, book.bytes_most) = (book.items_most.max(items.len()), book.bytes_most.max(body.len()));
             match book.wanted {
-                Some((status, wanted)) if wanted != authorization => Fault::Answer { status, headers: Vec::new() },
+                Some((status, wanted)) if wanted != head.authorization => Fault::Answer { status, headers: Vec::new() },
                 _ => (self.choose)(book.requests, &ids),
             }
         };
@@ -227,19 +265,25 @@ impl Segment {
             book.seen.extend(items.iter().map(|item| item.id.clone()));
             book.items.extend(items);
         }
-        let ok = answer_text(200, &[("content-type", "application/json".to_owned())], r#"{"success":true}"#);
-        match fault {
-            Fault::None => connection.write_all(ok.as_bytes()).is_ok(),
-            Fault::Answer { status, headers } => {
-                connection.write_all(answer_text(status, &headers, r#"{"success":false}"#).as_bytes()).is_ok()
-            }
-            Fault::CutBefore | Fault::CutAfter => false,
-            Fault::Half => connection.write_all(&ok.as_bytes()[..ok.len() - 5]).is_err(),
-            Fault::Slow(over) => slowly(connection, ok.as_bytes(), over),
-            Fault::Page => {
-                let page = answer_text(200, &[("content-type", "text/html".to_owned())], "<p>Please sign in</p>");
-                connection.write_all(page.as_bytes()).is_ok()
-            }
+        fault
+    }
+}
+
+const YES: &str = r#"{"success":true}"#;
+const NO: &str = r#"{"success":false}"#;
+
+/// Whether the connection goes on.
+fn answer(connection: &mut impl Write, fault: Fault) -> bool {
+    let ok = answer_text(200, &[("content-type", "application/json".to_owned())], YES);
+    match fault {
+        Fault::None => connection.write_all(ok.as_bytes()).is_ok(),
+        Fault::Answer { status, headers } => connection.write_all(answer_text(status, &headers, NO).as_bytes()).is_ok(),
+        Fault::CutBefore | Fault::CutAfter => false,
+        Fault::Half => connection.write_all(&ok.as_bytes()[..ok.len() - 5]).is_err(),
+        Fault::Slow(over) => slowly(connection, ok.as_bytes(), over),
+        Fault::Page => {
+            let page = answer_text(200, &[("content-type", "text/html".to_owned())], "<p>Please sign in</p>");
+            connection.write_all(page.as_bytes()).is_ok()
         }
     }
 }
@@ -257,32 +301,38 @@ fn answer_text(status: u16, headers: &[(&'static str, String)], body: &str) -> S
     format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
 }
 
+#[derive(Default)]
 struct Head {
     length: usize,
     gzip: bool,
     authorization: String,
+    tried: u32,
+}
+
+impl Head {
+    fn note(&mut self, name: &str, value: &str) {
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => self.length = value.parse().expect("a length is a number"),
+            "content-encoding" => self.gzip = value == "gzip",
+            "authorization" => self.authorization = value.to_owned(),
+            "x-retry-count" => self.tried = value.parse().expect("a count is a number"),
+            _ => {}
+        }
+    }
 }
 
 /// `None` at the end of the connection.
 fn read_head(reader: &mut impl BufRead) -> Option<Head> {
-    let mut head = Head { length: 0, gzip: false, authorization: String::new() };
+    let mut head = Head::default();
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
         match line.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                head.length = value.trim().parse().ok()?;
-            }
-            Some((name, value)) if name.eq_ignore_ascii_case("content-encoding") => {
-                head.gzip = value.trim() == "gzip";
-            }
-            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
-                head.authorization = value.trim().to_owned();
-            }
+            Some((name, value)) => head.note(name, value.trim()),
             None if line.trim_end().is_empty() => return Some(head),
-            _ => {}
+            None => {}
         }
     }
 }

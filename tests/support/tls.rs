@@ -11,13 +11,16 @@ pub fn authority() -> PathBuf {
     folder().join("ca.pem")
 }
 
-pub fn server() -> Arc<rustls::ServerConfig> {
+/// Offers these protocols by ALPN.
+pub fn server(protocols: &[&str]) -> Arc<rustls::ServerConfig> {
     let certificate = CertificateDer::from_pem_file(folder().join("server.pem")).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(folder().join("server.key")).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.expect("the provider has them").with_no_client_auth();
-    Arc::new(config.with_single_cert(vec![certificate], key).expect("they belong together"))
+    let mut config = config.with_single_cert(vec![certificate], key).expect("they belong together");
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Arc::new(config)
 }
 
 fn folder() -> PathBuf {

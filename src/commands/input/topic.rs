@@ -11,6 +11,7 @@ use super::{BLOCK_BYTES, Block, Blocks};
 use crate::commands::{Exit, run};
 use crate::engine::Millis;
 use crate::processor::Config;
+use crate::processor::access::{self, Need, Right};
 use crate::settings::Settings;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,13 +41,14 @@ impl Topic {
         topic.ok_or_else(|| Exit::Fault(format!("there is no topic {name}; raw.topic in the settings names it")))
     }
 
-    /// The same of any topic. `None`: there is no such topic.
+    /// The same of any topic that may be read. `None`: there is no such topic.
     pub fn between(
         config: &Config,
         name: &str,
         from: Option<Millis>,
         to: Option<Millis>,
     ) -> Result<Option<Self>, Exit> {
+        access::check(&config.client(), &[Need::topic(name, &[Right::Read])]).map_err(run::exit)?;
         // As `run` reads it; nothing joins the group that is named in it.
         let client = config.consumer(None);
         let fault = |e: KafkaError| Exit::Fault(format!("can't read the topic {name}: {e}"));

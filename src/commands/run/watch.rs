@@ -91,7 +91,7 @@ impl Watch {
                 _ = signals.term.recv() => break,
                 _ = signals.int.recv() => break,
                 _ = signals.hup.recv() => {
-                    self.read_level();
+                    self.config.reload_level(&self.log);
                     self.reload(&mut tried, true);
                 }
                 _ = look.tick() => self.reload(&mut tried, false),
@@ -122,13 +122,6 @@ impl Watch {
         }
         tracing::warn!("stopped before all was finished; what was not committed is done again at the next start");
         std::process::exit(i32::from(Exit::Fault(String::new()).code()));
-    }
-
-    fn read_level(&self) {
-        match self.config.load() {
-            Ok(settings) => self.log.set_level(&settings.log.level),
-            Err(mistakes) => tracing::error!("the log level stays as it was: the settings are wrong now:\n{mistakes}"),
-        }
     }
 
     /// Takes a changed playbook; a bad one leaves the old one in force, and is reported once.

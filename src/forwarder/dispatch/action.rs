@@ -19,8 +19,8 @@ pub struct Limits {
     /// Above either, no more is read.
     pub held_bytes_max: usize,
     pub held_max: usize,
-    /// Settled without a confirmed commit; at this many no more is sent. All of them come again after a kill.
-    pub unconfirmed_max: usize,
+    /// Under way, or delivered without a confirmed commit: never more than this. All of them come again after a kill.
+    pub exposed_max: usize,
     /// Without anything settled for so long while something waits, this instance is not ready.
     pub stalled_after: Duration,
 }
@@ -28,7 +28,13 @@ pub struct Limits {
 /// All that the core asks of the world.
 #[derive(Debug)]
 pub enum Action {
-    Send { lane: usize, items: usize, body: Body },
+    Send {
+        lane: usize,
+        items: usize,
+        /// How often this lane tried in vain since something of it last arrived.
+        tries: u32,
+        body: Body,
+    },
     Bury(Letter),
     Note(Note),
 }

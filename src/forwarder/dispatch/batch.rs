@@ -73,17 +73,33 @@ mod tests {
     use crate::forwarder::record::ITEM_BYTES_END;
     use proptest::prelude::*;
 
+    /// The same message with every character beyond ASCII written as an escape, as some producers do.
+    fn escaped(json: &[u8]) -> Vec<u8> {
+        let text = std::str::from_utf8(json).unwrap();
+        let escape = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        text.chars().map(|c| if c.is_ascii() { c.to_string() } else { escape(c) }).collect::<String>().into_bytes()
+    }
+
     proptest! {
         #[test]
         fn a_body_keeps_every_limit_and_is_what_was_counted(
             texts in prop::collection::vec("(\\PC|[\"\\\\\u{1}é漢😀]){0,120}", 1..60),
-            stretch in 1usize..200,
-            items_max in 1usize..3000,
+            stretch in prop_oneof![Just(1), 1usize..200],
+            copies in 1usize..80,
+            escape: bool,
+            items_max in prop_oneof![Just(3000), 1usize..3000],
         ) {
-            let message = |t: &String| serde_json::to_vec(&serde_json::json!({"t": t.repeat(stretch)})).unwrap();
-            let messages: Vec<Held> = texts.iter().map(message).filter(|m| m.len() < ITEM_BYTES_END).map(Held::of_json).collect();
+            let message = |t: &String| {
+                let json = serde_json::to_vec(&serde_json::json!({"t": t.repeat(stretch)})).unwrap();
+                if escape { escaped(&json) } else { json }
+            };
+            let messages = texts.iter().map(message).filter(|m| m.len() < ITEM_BYTES_END);
+            let messages: Vec<Held> = messages.map(Held::of_json).collect();
+            // Many small ones reach the limit of items, a few large ones that of bytes.
+            let copies = copies.min(600_000 / messages.iter().map(|m| m.json().len()).sum::<usize>().max(1)).max(1);
+            let messages: Vec<&Held> = (0..copies).flat_map(|_| &messages).collect();
             let mut fill = Fill::new(items_max);
-            let taken: Vec<&Held> = messages.iter().take_while(|m| fill.add(m.json().len())).collect();
+            let taken: Vec<&Held> = messages.iter().copied().take_while(|m| fill.add(m.json().len())).collect();
             let body = Body::of(taken.iter().copied()).sent_at("2026-11-23T22:00:00.000Z");
             prop_assert_eq!(body.len(), fill.bytes);
             prop_assert!(body.len() <= BODY_BYTES_MAX);

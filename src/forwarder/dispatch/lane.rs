@@ -134,6 +134,10 @@ impl Lane {
         self.put_back()
     }
 
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
     pub fn count_try(&mut self) -> u32 {
         self.tries = self.tries.saturating_add(1);
         self.tries

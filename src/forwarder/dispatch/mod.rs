@@ -5,12 +5,15 @@
 
 mod action;
 mod batch;
+mod bounds;
 mod commits;
 mod lane;
 mod offsets;
 mod pace;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world_tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -117,7 +120,7 @@ impl Dispatch {
         let known = partition.offsets.is_known(record.offset);
         self.waiting_since.get_or_insert(now);
         if known {
-            return self.settle(place, now);
+            return self.settle(place, false, now);
         }
         match read(&record, &self.routing) {
             Reading::Send { user, cut } => self.hold(Held { place, record, user, cut, came: now }),
@@ -125,11 +128,11 @@ impl Dispatch {
                 let lane = self.lane_of(&user);
                 let gone = self.lanes[lane].forget(&user);
                 self.forget(gone, now);
-                self.settle(place, now);
+                self.settle(place, false, now);
             }
             Reading::Skip => {
                 self.tally.skipped += 1;
-                self.settle(place, now);
+                self.settle(place, false, now);
             }
             Reading::Dead { reason, detail } => {
                 let bytes = record.value.as_ref().map_or(0, Vec::len);
@@ -144,7 +147,7 @@ impl Dispatch {
             Answer::Accepted => {
                 let settled = self.lanes[lane].arrived();
                 self.tally.sent += settled.len() as u64;
-                self.settle_held(settled, now);
+                self.settle_held(settled, true, now);
                 self.endpoint_spoke();
             }
             Answer::Refused(refusal) => {
@@ -179,7 +182,7 @@ impl Dispatch {
         self.held_bytes -= letter.bytes;
         *self.tally.dead.entry(letter.reason).or_default() += 1;
         self.tally.dead_again += u64::from(letter.record.replayed > 0);
-        self.settle(letter.place, now);
+        self.settle(letter.place, true, now);
     }
 
     /// Another write key: what was refused may go now.
@@ -219,15 +222,6 @@ impl Dispatch {
         Some(at.max(gate).max(rate))
     }
 
-    pub fn has_room(&self) -> bool {
-        self.held_bytes < self.limits.held_bytes_max && self.open() < self.limits.held_max
-    }
-
-    /// Well below the limits, so that reading on is worth a new fetch.
-    pub fn has_much_room(&self) -> bool {
-        self.held_bytes < self.limits.held_bytes_max / 2 && self.open() < self.limits.held_max / 2
-    }
-
     pub fn is_idle(&self) -> bool {
         !self.lanes.iter().any(Lane::is_in_flight) && self.burying.is_empty() && self.actions.is_empty()
     }
@@ -244,7 +238,7 @@ impl Dispatch {
             held: self.open(),
             held_bytes: self.held_bytes,
             in_flight_requests: self.lanes.iter().filter(|lane| lane.is_in_flight()).count(),
-            in_flight_messages: self.lanes.iter().map(|lane| lane.in_flight().len()).sum(),
+            in_flight_messages: self.in_flight(),
             oldest_written_ms: self.partitions.values().filter_map(|p| p.offsets.oldest_written_ms()).min(),
             hindrance: halted.or(stalled.map(|since| Hindrance::Stalled { since })),
         }
@@ -272,14 +266,13 @@ impl Dispatch {
         self.breaker.sent();
         self.turn = (id + 1) % count;
         self.tally.requests += 1;
+        let tries = self.lanes[id].tries();
         let body = Body::of(self.lanes[id].depart(items));
-        Some(Action::Send { lane: id, items, body })
+        Some(Action::Send { lane: id, items, tries, body })
     }
 
-    /// Not by the time: what forbids it ends with an event.
-    fn may_send(&self) -> bool {
-        let unconfirmed: usize = self.partitions.values().map(|partition| partition.offsets.unconfirmed()).sum();
-        !self.stopping && self.halted.is_none() && unconfirmed < self.limits.unconfirmed_max
+    fn in_flight(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.in_flight().len()).sum()
     }
 
     fn due(&self, lane: &Lane, now: Instant) -> Due {
@@ -342,19 +335,19 @@ impl Dispatch {
 
     fn forget(&mut self, gone: Vec<Held>, now: Instant) {
         self.tally.forgotten += gone.len() as u64;
-        self.settle_held(gone, now);
+        self.settle_held(gone, false, now);
     }
 
-    fn settle_held(&mut self, settled: Vec<Held>, now: Instant) {
+    fn settle_held(&mut self, settled: Vec<Held>, delivered: bool, now: Instant) {
         for held in settled {
             self.held_bytes -= held.bytes();
-            self.settle(held.place, now);
+            self.settle(held.place, delivered, now);
         }
     }
 
-    fn settle(&mut self, place: Place, now: Instant) {
+    fn settle(&mut self, place: Place, delivered: bool, now: Instant) {
         let Some(partition) = self.partitions.get_mut(&place.partition) else { return };
-        if partition.offsets.stay() == place.stay && partition.offsets.settle(place) > 0 {
+        if partition.offsets.stay() == place.stay && partition.offsets.settle(place, delivered) > 0 {
             self.waiting_since = Some(now);
             self.rest_if_idle();
         }

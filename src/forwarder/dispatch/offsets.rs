@@ -25,19 +25,22 @@ pub struct Offsets {
     /// The next offset to commit: everything before it is settled.
     next: Option<i64>,
     /// Settled since the last commit was given out.
-    fresh: usize,
+    fresh: Settled,
     /// Settled, in a commit that was given out and not yet confirmed.
-    given: usize,
+    given: Settled,
     /// Offsets that an earlier owner settled ahead of its committed one.
     ahead: BTreeSet<i64>,
 }
 
 /// Tag and version of our commits' metadata; what doesn't begin with it is somebody else's and says nothing to us.
-const TAG: &str = "kf1";
-/// Kafka takes 4,096 bytes of metadata by default. What doesn't fit is only sent again.
-const METADATA_BYTES_MAX: usize = 2_000;
-/// More than so many settled ahead are not believed: we never hold so many records.
-const AHEAD_MAX: i64 = 1_000_000;
+const TAG: &str = "kf2 ";
+/// Kafka takes 4,096 bytes of metadata by default.
+const METADATA_BYTES_MAX: usize = 4_000;
+/// A character says of six offsets whether they are settled.
+const BITS: i64 = 6;
+const FIRST_CHARACTER: u8 = b'0';
+/// So far from the first open record a commit can tell what is settled; beyond it nothing is read.
+const REACH: i64 = (METADATA_BYTES_MAX - TAG.len()) as i64 * BITS;
 
 /// What to commit for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,20 @@ pub struct Commit {
     pub partition: i32,
     pub next: i64,
     pub metadata: String,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Settled {
+    all: usize,
+    /// Of these, what has left us: without its commit it leaves us once more.
+    delivered: usize,
+}
+
+impl Settled {
+    fn add(&mut self, more: Self) {
+        self.all += more.all;
+        self.delivered += more.delivered;
+    }
 }
 
 #[derive(Debug)]
@@ -58,7 +75,16 @@ impl Offsets {
     /// `metadata`: of the commit that is begun from, at offset `next`.
     pub fn new(stay: u64, next: i64, metadata: &str) -> Self {
         let ahead = parse_ahead(next, metadata).unwrap_or_default();
-        Self { stay, first: 0, open: VecDeque::new(), position: next, next: None, fresh: 0, given: 0, ahead }
+        Self {
+            stay,
+            first: 0,
+            open: VecDeque::new(),
+            position: next,
+            next: None,
+            fresh: Settled::default(),
+            given: Settled::default(),
+            ahead,
+        }
     }
 
     /// Settled by an earlier owner; asked once for each record.
@@ -78,10 +104,12 @@ impl Offsets {
     }
 
     /// The first one of a place settles it; how many records the settled prefix grew by.
-    pub fn settle(&mut self, place: Place) -> usize {
+    pub fn settle(&mut self, place: Place, delivered: bool) -> usize {
         let at = place.number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         let Some(open) = at.and_then(|at| self.open.get_mut(at)) else { return 0 };
-        self.fresh += usize::from(!open.settled);
+        if !open.settled {
+            self.fresh.add(Settled { all: 1, delivered: usize::from(delivered) });
+        }
         open.settled = true;
         let mut grown = 0;
         while let Some(open) = self.open.pop_front_if(|open| open.settled) {
@@ -110,68 +138,56 @@ impl Offsets {
 
     /// What to commit, if anything was settled since the last time this was asked.
     pub fn take_commit(&mut self, partition: i32) -> Option<Commit> {
-        if self.fresh == 0 {
+        if self.fresh.all == 0 {
             return None;
         }
-        self.given += std::mem::take(&mut self.fresh);
+        self.given.add(std::mem::take(&mut self.fresh));
         let next = self.next.or_else(|| self.open.front().map(|open| open.offset))?;
         Some(Commit { partition, next, metadata: self.metadata(next) })
     }
 
     /// What was given out is committed.
     pub fn committed(&mut self) {
-        self.given = 0;
+        self.given = Settled::default();
     }
 
     /// What was given out did not arrive: it is due again.
     pub fn commit_failed(&mut self) {
-        self.fresh += std::mem::take(&mut self.given);
+        self.fresh.add(std::mem::take(&mut self.given));
     }
 
-    /// What comes again if this instance is killed now, beside what is under way.
+    /// What was delivered and comes again if this instance is killed now.
     pub fn unconfirmed(&self) -> usize {
-        self.fresh + self.given
+        self.fresh.delivered + self.given.delivered
     }
 
-    /// `kf1 3+2,1+7`: after `next`, three offsets on, a run of two; one further on, a run of seven. Holes in the log
-    /// belong to the run they lie in.
+    /// From the first open record to the next to read, as a share of what a commit can tell of.
+    pub fn stretch(&self) -> f64 {
+        self.open.front().map_or(0.0, |first| (self.position - first.offset) as f64 / REACH as f64)
+    }
+
+    /// `kf2 0G`: of `next` and the offsets behind it, six in a character, which ones are settled; up to the last such.
     fn metadata(&self, next: i64) -> String {
-        let mut text = TAG.to_owned();
-        let read = self.open.back().map_or(next, |last| last.offset + 1);
-        let open = self.open.iter().map(|open| (open.offset, open.settled));
+        let mut sixes = Vec::new();
+        let settled = self.open.iter().filter(|open| open.settled).map(|open| open.offset);
         // What an earlier owner settled and we have not read yet is to be known to a later one too.
-        let unread = self.ahead.range(read..).map(|offset| (*offset, true));
-        let (mut at, mut all) = (next, open.chain(unread).peekable());
-        while let Some((start, settled)) = all.next() {
-            if !settled {
-                continue;
+        for ahead in settled.chain(self.ahead.iter().copied()).map(|offset| offset - next) {
+            if (0..REACH).contains(&ahead) {
+                let at = (ahead / BITS) as usize;
+                sixes.resize(sixes.len().max(at + 1), 0);
+                sixes[at] |= 1 << (ahead % BITS);
             }
-            let mut end = start + 1;
-            // An unread one that doesn't follow begins a run of its own: what lies between is not settled.
-            while let Some((more, _)) = all.next_if(|(more, settled)| *settled && (*more < read || *more == end)) {
-                end = more + 1;
-            }
-            let run = format!("{}{}+{}", if at == next { ' ' } else { ',' }, start - at, end - start);
-            if text.len() + run.len() > METADATA_BYTES_MAX {
-                break;
-            }
-            text.push_str(&run);
-            at = end;
         }
-        text
+        TAG.chars().chain(sixes.into_iter().map(|six: u8| char::from(FIRST_CHARACTER + six))).collect()
     }
 }
 
 fn parse_ahead(next: i64, metadata: &str) -> Option<BTreeSet<i64>> {
-    let runs = metadata.strip_prefix(TAG)?.strip_prefix(' ')?;
-    let (mut at, mut ahead) = (next, BTreeSet::new());
-    for run in runs.split(',') {
-        let (gap, length) = run.split_once('+')?;
-        let (gap, length): (i64, i64) = (gap.parse().ok()?, length.parse().ok()?);
-        let start =
-            at.checked_add(gap).filter(|_| gap >= 0 && (1..AHEAD_MAX - ahead.len() as i64).contains(&length))?;
-        at = start.checked_add(length)?;
-        ahead.extend(start..at);
+    let mut ahead = BTreeSet::new();
+    for (character, at) in metadata.strip_prefix(TAG)?.bytes().zip((next..).step_by(BITS as usize)) {
+        let six = character.checked_sub(FIRST_CHARACTER).filter(|six| *six < 1 << BITS)?;
+        let last = at.checked_add(BITS)?;
+        ahead.extend((at..last).zip(0..).filter(|(_, bit)| six & (1 << bit) != 0).map(|(offset, _)| offset));
     }
     Some(ahead)
 }
@@ -196,7 +212,7 @@ mod tests {
             }
             for pick in picks {
                 let at = pick % places.len();
-                offsets.settle(places[at]);
+                offsets.settle(places[at], true);
                 log[at].1 = true;
                 let prefix = log.iter().take_while(|(_, settled)| *settled).count();
                 prop_assert_eq!(offsets.next, prefix.checked_sub(1).map(|last| log[last].0 + 1));
@@ -211,7 +227,7 @@ mod tests {
         }
 
         #[test]
-        fn no_metadata_breaks_it(text in "(kf1 ?)?[0-9+,-]{0,40}|\\PC*", next: i64) {
+        fn no_metadata_breaks_it(text in "(kf2 ?)?[0-z]{0,40}|\\PC*", next: i64) {
             Offsets::new(0, next, &text);
         }
     }
@@ -221,8 +237,8 @@ mod tests {
         let mut offsets = Offsets::new(0, 0, "");
         let place = offsets.read(0, 41, 0);
         assert_eq!(offsets.take_commit(0), None);
-        offsets.settle(place);
-        let commit = Some(Commit { partition: 0, next: 42, metadata: "kf1".into() });
+        offsets.settle(place, true);
+        let commit = Some(Commit { partition: 0, next: 42, metadata: "kf2 ".into() });
         assert_eq!(offsets.take_commit(0), commit);
         assert_eq!(offsets.take_commit(0), None);
         offsets.commit_failed();
@@ -234,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn metadata_stays_within_what_kafka_takes() {
+    fn a_commit_tells_of_all_that_its_reach_holds() {
         let mut offsets = Offsets::new(0, 0, "");
-        let places: Vec<Place> = (0..5_000).map(|offset| offsets.read(0, offset, 0)).collect();
-        places.iter().skip(1).step_by(2).for_each(|place| assert_eq!(offsets.settle(*place), 0));
+        let places: Vec<Place> = (0..REACH).map(|offset| offsets.read(0, offset, 0)).collect();
+        assert_eq!(offsets.stretch(), 1.0);
+        places.iter().skip(1).step_by(2).for_each(|place| assert_eq!(offsets.settle(*place, true), 0));
         let commit = offsets.take_commit(0).expect("something moved");
-        assert_eq!(commit.next, 0);
-        assert!((METADATA_BYTES_MAX - 10..=METADATA_BYTES_MAX).contains(&commit.metadata.len()));
+        assert_eq!((commit.next, commit.metadata.len()), (0, METADATA_BYTES_MAX));
         let mut next = Offsets::new(1, 0, &commit.metadata);
-        assert!(next.is_known(1) && !next.is_known(2) && next.is_known(3));
+        assert!((0..REACH).all(|offset| next.is_known(offset) == (offset % 2 == 1)));
     }
 }

@@ -143,7 +143,7 @@ impl Sidecar {
         let now = Instant::now();
         while let Some(action) = self.core.poll_action(now) {
             match action {
-                Action::Send { lane, items, body } => self.send(lane, items, body.sent_at(&sent_at())),
+                Action::Send { lane, items, tries, body } => self.send(lane, items, tries, body.sent_at(&sent_at())),
                 Action::Bury(letter) => {
                     let letters = self.letters.clone();
                     self.burials.spawn(async move {
@@ -159,10 +159,10 @@ impl Sidecar {
         self.pause_or_resume()
     }
 
-    fn send(&mut self, lane: usize, items: usize, body: Vec<u8>) {
+    fn send(&mut self, lane: usize, items: usize, tries: u32, body: Vec<u8>) {
         self.metrics.request_items.observe(items as f64);
         self.metrics.request_bytes.observe(body.len() as f64);
-        let request = self.client.post(body, self.key.secret());
+        let request = self.client.post(body, self.key.secret(), tries);
         let key = self.key.number();
         self.requests.spawn(async move { Sent { lane, key, outcome: request.await } });
     }
@@ -178,7 +178,6 @@ impl Sidecar {
             Note::Shut { why, wait } => {
                 let trouble = self.trouble.take().unwrap_or_default();
                 tracing::warn!(reason = why.name(), wait_ms = wait.as_millis(), trouble, "all requests wait");
-                self.client.reconnect();
             }
             Note::Opened => tracing::info!("the endpoint answers again"),
         }
@@ -217,6 +216,9 @@ impl Sidecar {
         if let Some(trouble) = outcome.trouble {
             tracing::debug!(trouble, "request failed");
             self.trouble = Some(trouble);
+        }
+        if matches!(outcome.answer, Answer::Again { why, .. } if why.doubts_the_address()) {
+            self.client.reconnect();
         }
         // A refusal of the key before this one says nothing about this one.
         if matches!(outcome.answer, Answer::Halt(_)) && key != self.key.number() {

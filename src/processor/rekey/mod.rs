@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 
+use super::access::{self, Need, Right};
 use super::{Config, Fault, Shutdown, random_name};
 use session::{Broken, Session};
 
@@ -72,8 +73,14 @@ pub fn run(config: &Config, request: &Request, shutdown: &Shutdown) -> Result<Do
     }
 }
 
-/// How many partitions the topic to write has; both must be there.
+/// How many partitions the topic to write has; both must be there, and ours to use.
 fn partitions(config: &Config, request: &Request) -> Result<i32, Fault> {
+    let needs = [
+        Need::topic(&request.from, &[Right::Read]),
+        Need::topic(&request.to, &[Right::Write]),
+        Need::group(&request.group, &[Right::Read]),
+    ];
+    access::check(&config.client(), &needs)?;
     let client: rdkafka::consumer::BaseConsumer = config.consumer(None).create()?;
     let mut wrong = Vec::new();
     if request.from == request.to {
@@ -84,7 +91,7 @@ fn partitions(config: &Config, request: &Request) -> Result<i32, Fault> {
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let count = found.map_or(0, |found| found.partitions().len());
         if count == 0 {
-            wrong.push(format!("the topic {topic} is not there"));
+            wrong.push(format!("the topic {topic} is not there: create it, or name another by --from and --to"));
         }
         Ok(i32::try_from(count).expect("Kafka counts partitions in 32 bits"))
     };

@@ -23,6 +23,8 @@ fn fault_of(number: usize) -> Fault {
         20 => Fault::Slow(Duration::from_secs(3)),
         22 => answer(503, vec![("retry-after", "1".into())]),
         24 => answer(429, vec![("x-ratelimit-reset", "1".into())]),
+        26 => answer(410, vec![]),
+        28 => answer(502, vec![]),
         _ => Fault::None,
     }
 }
@@ -52,7 +54,7 @@ fn everything_arrives_through_faults_at_random() {
         if random.below(4) > 0 {
             return Fault::None;
         }
-        fault_of(*random.pick(&[4, 6, 8, 10, 12, 14, 16, 18, 20]))
+        fault_of(*random.pick(&[4, 6, 8, 10, 12, 14, 16, 18, 20, 26, 28]))
     });
     let setup = Setup::new(shared(), &segment, "rate = 1000000\ngzip = true\n");
     setup.produce(3_000, 40);

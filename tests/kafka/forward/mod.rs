@@ -1,5 +1,7 @@
 //! The forwarder's binary between a real Kafka and an endpoint with faults. Here: what its tests share.
 
+mod connections;
+mod dead_endpoint;
 mod faults;
 mod kills;
 mod line;
@@ -18,6 +20,8 @@ use crate::support::{now, ports, unique};
 
 const LANES: usize = 4;
 const ITEMS: usize = 50;
+/// Under way, or delivered without a confirmed commit, in one sidecar: what a kill can repeat.
+const EXPOSED: usize = LANES * ITEMS;
 const SESSION_TIMEOUT: Duration = Duration::from_secs(3);
 const LIMIT: Duration = Duration::from_secs(120);
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{LANES, SESSION_TIMEOUT, Setup, check, message};
+use super::{ITEMS, LANES, SESSION_TIMEOUT, Setup, check, message};
 use crate::support::broker::shared;
 use crate::support::segment::{Fault, Segment};
 use crate::support::topics::{self, Record};
@@ -34,6 +34,28 @@ fn a_bad_message_is_a_dead_letter_and_the_others_arrive() {
     assert_eq!(refused.header("kairos-source"), Some(format!("{}/1/8", setup.topic)));
     assert!(refused.text().contains("kairos-00000033"));
     sidecar.kill();
+}
+
+/// Nothing says that a smaller request would be taken: all of this one are dead letters, at once.
+#[test]
+fn a_refusal_for_good_is_not_tried_again() {
+    for status in [422, 501, 505, 511] {
+        let segment = Segment::start(move |number, _| match number {
+            1 => Fault::Answer { status, headers: vec![] },
+            _ => Fault::None,
+        });
+        let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+        setup.change(|text| text.replace("concurrency = 4", "concurrency = 1"));
+        setup.produce(150, 4);
+        let sidecar = setup.start();
+        setup.wait_for_committed(150);
+        let letters = setup.dead_letters();
+        assert!((1..=ITEMS).contains(&letters.len()), "{}", letters.len());
+        let detail = format!(r#"{status}: {{"success":false}}"#);
+        assert!(letters.iter().all(|letter| letter.header("kairos-detail").as_ref() == Some(&detail)));
+        assert_eq!(check(&segment, 150 - letters.len()), 0);
+        sidecar.kill();
+    }
 }
 
 /// `another-key-of-tests` as user name, an empty password.
