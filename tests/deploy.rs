@@ -119,6 +119,46 @@ fn what_it_says(error: &str) -> Option<String> {
     parts.find(|part| part.chars().filter(|c| c.is_alphabetic()).count() >= 10).map(str::to_owned)
 }
 
+/// Cargo wants to see each target that the manifest names, also those that an image never builds.
+#[test]
+fn the_image_is_built_from_all_that_the_build_needs() {
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("the manifest is TOML");
+    let benches = manifest.get("bench").and_then(toml::Value::as_array).map_or(0, Vec::len);
+    let mut needed =
+        BTreeSet::from(["Cargo.toml", "Cargo.lock", "build.rs", "src", "deploy/rootfs"].map(str::to_owned));
+    needed.extend((benches > 0).then(|| "benches".to_owned()));
+    needed.extend(included(&root().join("src")));
+    let ignored = read(".dockerignore");
+    let let_through: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let missing: Vec<_> = needed
+        .iter()
+        .filter(|path| !let_through.iter().any(|way| path.as_str() == *way || path.starts_with(&format!("{way}/"))))
+        .collect();
+    assert!(ignored.starts_with("*\n") && missing.is_empty(), ".dockerignore keeps {missing:?} from the build");
+}
+
+/// What sources take in from outside their folder, tests aside.
+fn included(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("a folder can be read").path();
+        if path.is_dir() {
+            found.extend(included(&path));
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let shipped = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+        for part in shipped.split("include_str!(\"").chain(shipped.split("include_bytes!(\"")).skip(1) {
+            let Some((name, _)) = part.split_once("\")") else { continue };
+            let up = name.matches("../").count();
+            let from = path.ancestors().nth(1 + up).expect("within the repository");
+            let at = from.join(name.trim_start_matches("../"));
+            found.push(at.strip_prefix(root()).expect("within the repository").display().to_string());
+        }
+    }
+    found
+}
+
 #[test]
 fn the_example_for_kubernetes_has_the_playbook_as_it_is() {
     // Kustomize takes no file from outside its folder.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Certificate, ClientBuilder, redirect};
+use reqwest::{Certificate, ClientBuilder, Url, redirect};
 
 use super::answer::{Answer, Headers, Why, meaning};
 use super::config::Config;
@@ -27,7 +27,7 @@ pub struct Client {
     /// Has connections of its own. Each new one asks for the endpoint's address; one that lives does not.
     http: reqwest::Client,
     make: Box<Make>,
-    endpoint: String,
+    endpoint: Url,
     gzip: bool,
 }
 
@@ -50,7 +50,8 @@ impl Client {
 
     fn made_by(make: Box<Make>, endpoint: &str, gzip: bool) -> Result<Self, String> {
         let http = make().map_err(|e| format!("no HTTP client: {}", describe(e)))?;
-        Ok(Self { http, make, endpoint: endpoint.to_owned(), gzip })
+        let endpoint = Url::parse(endpoint).map_err(|e| format!("forward.endpoint {endpoint}: {e}"))?;
+        Ok(Self { http, make, endpoint, gzip })
     }
 
     /// Leaves its connections to what is under way, so that the next request asks for the endpoint's address again.
@@ -62,7 +63,7 @@ impl Client {
     }
 
     pub fn post(&self, body: Vec<u8>, key: &Secret, tries: u32) -> impl Future<Output = Outcome> + Send + 'static {
-        let request = self.http.post(&self.endpoint).basic_auth(key.expose(), Some(""));
+        let request = self.http.post(self.endpoint.clone()).basic_auth(key.expose(), Some(""));
         let mut request = request.header(CONTENT_TYPE, "application/json");
         if tries > 0 {
             request = request.header(RETRY_COUNT, tries);

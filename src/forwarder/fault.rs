@@ -13,7 +13,9 @@ use super::kafka::Consumer;
 pub enum Error {
     #[error("{0}")]
     Settings(String),
-    #[error("there is no topic {0}: create it, with as much room per message as the topic it serves")]
+    #[error(
+        "there is no topic {0}: create it, with as much room per message as the topic it serves, or name another by outgoing.topic"
+    )]
     NoTopic(String),
     #[error("another instance has the name this one was given: {0}")]
     Fenced(KafkaError),

@@ -94,6 +94,27 @@ impl Access {
         }
     }
 
+    /// How many partitions a topic has; `None`: there is no such topic.
+    pub fn partitions(&self, topic: &str) -> Result<Option<i32>, String> {
+        let metadata = self.admin.inner().fetch_metadata(Some(topic), TIMEOUT);
+        let metadata = metadata.map_err(|error| format!("the topic {topic} can't be looked at: {error}"))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(Some(i32::try_from(found.partitions().len()).expect("Kafka counts partitions in 32 bits"))),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+            Some(error) => Err(format!("the topic {topic} can't be used: {error}")),
+        }
+    }
+
+    /// The same of the raw topic, which must be there: nobody but its owner knows how many it is to have.
+    pub fn raw_partitions(&self, topic: &str) -> Result<i32, Fault> {
+        let wrong = |what: String| Fault::Checks(vec![what]);
+        let found = self.partitions(topic).map_err(wrong)?.filter(|count| *count > 0);
+        found.ok_or_else(|| {
+            wrong(format!("the raw topic {topic} is not there: create it, or name another by raw.topic"))
+        })
+    }
+
     /// All rights that are missing, in words.
     pub fn missing(&self, needs: &[Need]) -> Result<Vec<String>, Fault> {
         let mut missing = Vec::new();

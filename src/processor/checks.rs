@@ -53,9 +53,7 @@ fn needs(config: &Config) -> [Need; 5] {
 pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Fault> {
     let broker = Broker::open(config, &needs(config))?;
     let one = |wrong: String| Fault::Checks(vec![wrong]);
-    let raw_partitions = broker.partitions(&config.raw_topic).map_err(one)?;
-    let raw_partitions =
-        raw_partitions.ok_or_else(|| one(format!("the raw topic {} ([raw] topic) is not there", config.raw_topic)))?;
+    let raw_partitions = broker.access.raw_partitions(&config.raw_topic)?;
     let raw = broker.settings(&config.raw_topic).map_err(one)?;
     let mut wrong = Vec::new();
     let mut ensure = |topic: &str, settings: &[(&str, String)], least: i32| {
@@ -86,7 +84,8 @@ pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Fault> {
 pub fn look_only(config: &Config) -> Result<Found, Fault> {
     let broker = Broker::open(config, &[])?;
     let count = |topic: &str| {
-        let found = broker.partitions(topic).and_then(|count| count.ok_or(format!("the topic {topic} is not there")));
+        let found =
+            broker.access.partitions(topic).and_then(|count| count.ok_or(format!("the topic {topic} is not there")));
         found.map_err(|wrong| Fault::Checks(vec![wrong]))
     };
     Ok(Found {
@@ -106,21 +105,9 @@ impl<'a> Broker<'a> {
         Ok(Self { config, access, runtime })
     }
 
-    /// How many partitions a topic has; `None`: there is no such topic.
-    fn partitions(&self, topic: &str) -> Result<Option<i32>, String> {
-        let metadata = self.access.admin.inner().fetch_metadata(Some(topic), TIMEOUT);
-        let metadata = metadata.map_err(|error| format!("the topic {topic} can't be looked at: {error}"))?;
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
-        match found.error().map(RDKafkaErrorCode::from) {
-            None => Ok(Some(i32::try_from(found.partitions().len()).expect("Kafka counts partitions in 32 bits"))),
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
-            Some(error) => Err(format!("the topic {topic} can't be used: {error}")),
-        }
-    }
-
     /// Makes sure of a topic; the number of its partitions.
     fn ensure(&self, topic: &str, partitions: i32, settings: &[(&str, String)], least: i32) -> Result<i32, String> {
-        match self.partitions(topic)? {
+        match self.access.partitions(topic)? {
             Some(count) if count < least => Err(format!("the topic {topic} has {count} partitions and needs {least}")),
             Some(count) => Ok(count),
             None if !self.config.create_topics => Err(format!(

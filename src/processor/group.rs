@@ -22,7 +22,7 @@ pub enum Change {
     Taken(Vec<i32>),
 }
 
-/// The consumer's context.
+/// The consumer's context; also of one that reads aside, in no group.
 #[derive(Default)]
 pub struct Member {
     changes: Mutex<VecDeque<Change>>,
@@ -66,8 +66,10 @@ impl Member {
 
 impl ClientContext for Member {
     fn error(&self, error: KafkaError, reason: &str) {
-        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, PartitionEOF, Resolve};
         match error {
+            // Left over when a consumer goes: whoever wanted to know has heard it.
+            KafkaError::Global(PartitionEOF) => {}
             KafkaError::Global(AllBrokersDown | BrokerTransportFailure | Resolve) => self.note_outage(&error, reason),
             _ => tracing::warn!(%error, reason, "consumer"),
         }

@@ -11,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use super::group::Member;
 use crate::engine::{Mark, Millis};
 
 /// A mark with its place: before the record at `at`, the `number`th of its partition.
@@ -80,7 +81,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn read(config: &Arc<Config>, partition: i32, after: Option<i64>) -> Result<Vec<Noted>, MarksError> {
     let unavailable = |error: KafkaError| MarksError::Unavailable(error.to_string());
     let topic = config.marks_topic();
-    let consumer: BaseConsumer = config.consumer(None).create().map_err(unavailable)?;
+    let consumer: BaseConsumer<Member> =
+        config.consumer(None).create_with_context(Member::default()).map_err(unavailable)?;
     let mut list = TopicPartitionList::new();
     let start = after.map_or(Offset::Beginning, |after| Offset::Offset(after + 1));
     list.add_partition_offset(&topic, partition, start).map_err(unavailable)?;

@@ -75,13 +75,10 @@ impl Survey {
         let config = Arc::new(config);
         let consumer = config.consumer(None).create_with_context(Member::default())?;
         let consumer: Arc<BaseConsumer<Member>> = Arc::new(consumer);
-        let cluster = Access::open(&config.client())?.cluster;
+        let access = Access::open(&config.client())?;
         let topic = &config.raw_topic;
-        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic && !found.partitions().is_empty());
-        let found = found.ok_or_else(|| Fault::Kafka(format!("the raw topic {topic} ([raw] topic) is not there")))?;
-        let partitions = i32::try_from(found.partitions().len()).expect("Kafka counts partitions in 32 bits");
-        let store = Store::open(&config.snapshots_url, &[&cluster, &config.group, topic])?;
+        let partitions = access.raw_partitions(topic)?;
+        let store = Store::open(&config.snapshots_url, &[&access.cluster, &config.group, topic])?;
         Ok(Self { config, consumer, store: Arc::new(store), partitions })
     }
 

@@ -150,7 +150,7 @@ impl Kind {
             Self::Choice(all) => one_of(text, all).and_then(|()| value()),
             Self::Keys => keys(text),
             Self::Store => scheme(text, &["file:///", "s3://", "gs://", "az://"]).and_then(|()| value()),
-            Self::Http => scheme(text, &["https://", "http://"]).and_then(|()| value()),
+            Self::Http => scheme(text, &["https://", "http://"]).and_then(|()| nobody(text)).and_then(|()| value()),
             Self::Listen if text == "off" => Ok(Value::None),
             Self::Listen => listen(text).and_then(|()| value()),
             Self::LogFilter => log_filter(text).and_then(|()| value()),
@@ -241,6 +241,18 @@ fn one_of(text: &str, all: &[&str]) -> Result<(), String> {
     }
     let hint = did_you_mean(text, all.iter().copied());
     Err(format!("is `{text}`, but must be one of: {}{hint}", all.join(", ")))
+}
+
+/// A URL is shown where settings are; what opens it must not stand in it.
+fn nobody(url: &str) -> Result<(), String> {
+    let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    match host {
+        "" => Err("names no host".into()),
+        host if host.contains('@') => {
+            Err("must hold no user and no password: the write key goes along by itself".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn not_empty(text: &str) -> Result<(), String> {

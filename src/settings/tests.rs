@@ -136,4 +136,6 @@ fn secrets_in_the_file_and_values_at_odds_are_refused() {
     let text = "[forward]\nwrite_key_file = \"no-such-file\"\n";
     assert!(mistakes(text, &[])[0].contains("etc/no-such-file"));
     assert!(mistakes(text, &[("KAIROS__FORWARD__WRITE_KEY", "k")])[0].contains("give one of them"));
+    let found = mistakes("[forward]\nendpoint = \"https://hunter2:@example.com/v1/batch\"\n", &[]);
+    assert!(found[0].contains("no user and no password") && !found[0].contains("hunter2"), "{found:?}");
 }

@@ -11,7 +11,8 @@ use super::clock::CompanyClock;
 use super::simulator::{Settings, Simulator};
 use super::source::{Pace, Source};
 use super::{Args, Interrupts};
-use crate::commands::{Exit, print};
+use crate::commands::{self, Exit, print};
+use crate::processor::access::{self, Need, Right};
 use crate::processor::{Clock as _, Shutdown, SystemClock};
 use crate::settings;
 
@@ -26,6 +27,9 @@ pub async fn run(args: Args) -> Result<(), Exit> {
     let simulator = Simulator::new(Settings { seed: args.seed, users: args.users, start, squeeze: speed });
     let (clock, pace, stop) = (CompanyClock::new(start, speed), Arc::new(Pace::default()), Shutdown::default());
     let (brokers, topic) = (settings.kafka.brokers.clone(), settings.raw.topic.clone());
+    let access =
+        access::check(&client(&settings), &[Need::topic(&topic, &[Right::Write])]).map_err(commands::run::exit)?;
+    access.raw_partitions(&topic).map_err(commands::run::exit)?;
     let source = Source::open(client(&settings), topic.clone(), simulator, pace.clone());
     let source = source.map_err(|error| Exit::Usage(format!("the Kafka settings are refused: {error}")))?;
     print(&format!("events of a simulated company into {topic} on {brokers}\n"))?;

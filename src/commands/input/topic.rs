@@ -38,7 +38,7 @@ impl Topic {
     pub fn find(settings: &Settings, from: Option<Millis>, to: Option<Millis>) -> Result<Self, Exit> {
         let name = &settings.raw.topic;
         let topic = Self::between(&run::config(settings), name, from, to)?;
-        topic.ok_or_else(|| Exit::Fault(format!("there is no topic {name}; raw.topic in the settings names it")))
+        topic.ok_or_else(|| Exit::Usage(format!("the raw topic {name} is not there: name another by raw.topic")))
     }
 
     /// The same of any topic that may be read. `None`: there is no such topic.

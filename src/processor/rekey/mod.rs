@@ -8,8 +8,6 @@ mod session;
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer as _;
-
 use super::access::{self, Need, Right};
 use super::{Config, Fault, Shutdown, random_name};
 use session::{Broken, Session};
@@ -34,7 +32,6 @@ pub struct Done {
     pub nobodys: u64,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// A rival with our name fences us as often as we come back; a broker that ended a slow transaction does so once.
 const FENCED_MAX: u32 = 4;
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -80,22 +77,23 @@ fn partitions(config: &Config, request: &Request) -> Result<i32, Fault> {
         Need::topic(&request.to, &[Right::Write]),
         Need::group(&request.group, &[Right::Read]),
     ];
-    access::check(&config.client(), &needs)?;
-    let client: rdkafka::consumer::BaseConsumer = config.consumer(None).create()?;
+    let access = access::check(&config.client(), &needs)?;
     let mut wrong = Vec::new();
     if request.from == request.to {
         wrong.push(format!("{} can't be read and written at once: name another topic", request.from));
     }
-    let mut count = |topic: &str| -> Result<i32, Fault> {
-        let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let count = found.map_or(0, |found| found.partitions().len());
-        if count == 0 {
+    let mut count = |topic: &str| match access.partitions(topic) {
+        Ok(Some(count)) => count,
+        Ok(None) => {
             wrong.push(format!("the topic {topic} is not there: create it, or name another by --from and --to"));
+            0
         }
-        Ok(i32::try_from(count).expect("Kafka counts partitions in 32 bits"))
+        Err(error) => {
+            wrong.push(error);
+            0
+        }
     };
-    count(&request.from)?;
-    let partitions = count(&request.to)?;
+    count(&request.from);
+    let partitions = count(&request.to);
     if wrong.is_empty() { Ok(partitions) } else { Err(Fault::Checks(wrong)) }
 }

@@ -10,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::place::Place;
 use crate::engine::{Input, Mark, Progress, Record};
+use crate::processor::group::Member;
 use crate::processor::marks::{self, MarksError, Noted};
 use crate::processor::position::Position;
 use crate::processor::restore::{Sources, edition_of};
@@ -104,7 +105,7 @@ fn replay(
     marks: &[Noted],
     at: &mut Position,
 ) -> Result<u64, Fault> {
-    let consumer: BaseConsumer = survey.config.consumer(None).create()?;
+    let consumer: BaseConsumer<Member> = survey.config.consumer(None).create_with_context(Member::default())?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&survey.config.raw_topic, place.partition, Offset::Offset(from))?;
     consumer.assign(&list)?;

@@ -12,6 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::place::Look;
 use super::{Request, To};
 use crate::engine::Millis;
+use crate::processor::group::Member;
 use crate::processor::survey::Survey;
 use crate::processor::{Fault, source_in};
 
@@ -27,7 +28,7 @@ pub fn said(survey: &Survey, request: &Request, looks: &[Look]) -> Result<BTreeM
     let Some(since) = unknown.map(cut).min().filter(|_| request.to == To::Snapshot && !request.emit) else {
         return Ok(BTreeMap::new());
     };
-    let consumer: BaseConsumer = survey.config.consumer(None).create()?;
+    let consumer: BaseConsumer<Member> = survey.config.consumer(None).create_with_context(Member::default())?;
     let from = starts(&consumer, &[&survey.config.outgoing_topic, &survey.config.dead_topic()], since - MARGIN)?;
     consumer.assign(&from)?;
     let (mut open, mut heard, mut said) = (from.count(), Instant::now(), BTreeMap::new());
@@ -53,7 +54,7 @@ pub fn said(survey: &Survey, request: &Request, looks: &[Look]) -> Result<BTreeM
 }
 
 /// Where each partition of these topics was at a time.
-fn starts(consumer: &BaseConsumer, topics: &[&str], since: Millis) -> Result<TopicPartitionList, Fault> {
+fn starts(consumer: &BaseConsumer<Member>, topics: &[&str], since: Millis) -> Result<TopicPartitionList, Fault> {
     let mut asked = TopicPartitionList::new();
     for topic in topics {
         let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
