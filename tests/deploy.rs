@@ -148,7 +148,7 @@ fn included(folder: &Path) -> Vec<String> {
         }
         let text = fs::read_to_string(&path).unwrap_or_default();
         let shipped = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
-        for part in shipped.split("include_str!(\"").chain(shipped.split("include_bytes!(\"")).skip(1) {
+        for part in ["include_str!(\"", "include_bytes!(\""].iter().flat_map(|call| shipped.split(call).skip(1)) {
             let Some((name, _)) = part.split_once("\")") else { continue };
             let up = name.matches("../").count();
             let from = path.ancestors().nth(1 + up).expect("within the repository");
