@@ -4,7 +4,7 @@ mod cells;
 mod check;
 pub mod code;
 pub mod cost;
-mod expression;
+pub mod expression;
 pub mod meant;
 pub mod mistake;
 pub mod pattern;

@@ -111,7 +111,8 @@ impl Parser {
         (at == level).then_some(operator)
     }
 
-    /// A run of one sign before an operand: `!x`, `--x`. As in CEL, the two don't mix without brackets.
+    /// A run of one sign before an operand: `!x`, `--x`. As in CEL, the two don't mix without brackets, and a minus right
+    /// before a number is a part of it.
     fn unary(&mut self) -> Parsed {
         let (sign, operator) = match self.token() {
             Token::Sign("!") => ("!", Unary::Not),
@@ -119,7 +120,7 @@ impl Parser {
             _ => return self.postfix(),
         };
         let mut starts = Vec::new();
-        while self.token() == &Token::Sign(sign) {
+        while self.token() == &Token::Sign(sign) && !self.is_minus_of_number() {
             starts.push(self.span().start);
             self.at += 1;
         }
@@ -162,6 +163,15 @@ impl Parser {
         let (token, span) = self.tokens[self.at].clone();
         match token {
             Token::Number(number) => self.leaf(Kind::Number(number)),
+            Token::Sign("-") if self.is_minus_of_number() => {
+                self.at += 1;
+                let number = self.operand()?;
+                self.nodes[number].span.start = span.start;
+                if let Kind::Number(number) = &mut self.nodes[number].kind {
+                    *number = -*number;
+                }
+                Ok(number)
+            }
             Token::Text(text) => self.leaf(Kind::Text(text)),
             Token::Name(name) => self.name(name, span),
             Token::Sign("(") => {
@@ -304,6 +314,11 @@ impl Parser {
         }
     }
 
+    fn is_minus_of_number(&self) -> bool {
+        let next = self.tokens.get(self.at + 1);
+        self.token() == &Token::Sign("-") && matches!(next, Some((Token::Number(_), _)))
+    }
+
     fn starts_operand(&self, at: usize) -> bool {
         match self.tokens.get(at) {
             Some((Token::Name(name), _)) => name != "in",
@@ -390,7 +405,7 @@ mod tests {
         assert_eq!(error("a ==").span, 4..4);
         assert_eq!(error("").message, "there is no expression here");
         assert_eq!(error("a > 1,000").help.as_deref(), Some("numbers have no commas: 1000, not 1,000"));
-        assert!(parse("!-x").is_err(), "as in CEL");
+        assert!(parse("!-x").is_err() && parse("!-1").is_ok(), "as in CEL");
     }
 
     #[test]
