@@ -140,7 +140,7 @@ impl<'a> Broker<'a> {
     fn wait_for(&self, topic: &str) -> Result<(), String> {
         let until = Instant::now() + TIMEOUT;
         loop {
-            let unknown = match (self.partitions(topic), self.settings(topic)) {
+            let unknown = match (self.access.partitions(topic), self.settings(topic)) {
                 (Ok(Some(_)), Ok(_)) => return Ok(()),
                 (Err(error), _) | (_, Err(error)) => error,
                 (Ok(None), _) => "it is not listed".to_owned(),
