@@ -12,6 +12,8 @@ pub struct Event {
     pub call: String,
     pub user: Option<String>,
     pub anonymous: Option<String>,
+    /// Its own `groupId`.
+    pub own_group: Option<String>,
     /// The account it names, from any of the three places.
     pub group: Option<String>,
     pub previous: Option<String>,
@@ -109,13 +111,14 @@ impl Reading {
         }
         // The account in `groupId`, `context.groupId` or `traits.company.id`; one too long is no id.
         let company = self.id(member(&body, &["traits", "company", "id"]));
-        let group = [group, self.id(member(&body, &["context", "groupId"])), company]
+        let own_group = group.filter(|id| id.len() <= ID_BYTES);
+        let group = [own_group.clone(), self.id(member(&body, &["context", "groupId"])), company]
             .into_iter()
             .flatten()
             .find(|id| id.len() <= ID_BYTES);
         let message_id = body.get("messageId").and_then(Json::text).filter(|id| !id.is_empty()).map(str::to_owned);
         let time = event_time(&body, record_time);
-        Ok(Some(Event { call, user, anonymous, group, previous, message_id, time, body }))
+        Ok(Some(Event { call, user, anonymous, own_group, group, previous, message_id, time, body }))
     }
 
     /// An id: a text as it is, or a number: an integral value's exact digits, another's text as written. A placeholder is no id.
@@ -182,7 +185,7 @@ impl Event {
             "type" => Value::Text(self.call.clone()),
             "userId" => Value::text(self.user.as_deref()),
             "anonymousId" => Value::text(self.anonymous.as_deref()),
-            "groupId" => Value::text(self.group.as_deref()),
+            "groupId" => Value::text(self.own_group.as_deref()),
             // Filled from `properties.name` when it is not there.
             "name" => Value::of(self.body.get("name").or_else(|| self.body.at(&["properties", "name"]))),
             "path" => self.path().map_or(Value::Null, Value::Text),

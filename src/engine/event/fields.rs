@@ -73,7 +73,7 @@ impl<'a> Event<'a> {
             Source::Name => self.name(),
             Source::UserId => text(&self.user_id),
             Source::AnonymousId => text(&self.anonymous_id),
-            Source::Account => text(&self.account),
+            Source::GroupId => text(&self.group_id),
             Source::PagePath => self.page_path().map_or(Value::Null, Value::Text),
         }
     }

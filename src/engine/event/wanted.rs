@@ -39,7 +39,7 @@ pub(super) enum Source {
     Name,
     UserId,
     AnonymousId,
-    Account,
+    GroupId,
     PagePath,
 }
 
@@ -122,7 +122,7 @@ impl Wanted {
             Root::Category => Source::At(self.fixed.category),
             Root::UserId => Source::UserId,
             Root::AnonymousId => Source::AnonymousId,
-            Root::GroupId => Source::Account,
+            Root::GroupId => Source::GroupId,
             Root::PagePath => Source::PagePath,
         };
         Some(Slot(source))
