@@ -186,6 +186,8 @@ impl Event {
             "userId" => Value::text(self.user.as_deref()),
             "anonymousId" => Value::text(self.anonymous.as_deref()),
             "groupId" => Value::text(self.own_group.as_deref()),
+            // Only a track has one, whatever else is written there.
+            "event" if self.call != "track" => Value::Null,
             // Filled from `properties.name` when it is not there.
             "name" => Value::of(self.body.get("name").or_else(|| self.body.at(&["properties", "name"]))),
             "path" => self.path().map_or(Value::Null, Value::Text),
@@ -220,7 +222,7 @@ impl Event {
                 _ => None,
             },
             Expr::Name(name) => match name.as_str() {
-                "properties" | "traits" | "context" | "event" | "category" => self.body.get(name).cloned(),
+                "properties" | "traits" | "context" | "category" => self.body.get(name).cloned(),
                 _ => match self.root(name) {
                     Value::Text(text) => Some(json::text(text)),
                     _ => None,
