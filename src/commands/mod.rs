@@ -133,7 +133,10 @@ impl ConfigArg {
     /// The log's level as the settings have it by now, for a program that runs.
     fn reload_level(&self, log: &Log) {
         match self.load() {
-            Ok(settings) => log.set_level(&settings.log.level),
+            Ok(settings) => {
+                log.set_level(&settings.log.level);
+                tracing::info!(level = settings.log.level, "the log level was read again");
+            }
             Err(mistakes) => tracing::error!("the log level stays as it was: the settings are wrong now:\n{mistakes}"),
         }
     }

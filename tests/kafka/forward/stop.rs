@@ -1,4 +1,4 @@
-//! A stop on request: what is under way comes home and is committed, and the process ends within `stop_timeout`.
+//! Signals. A stop on request: what is under way comes home and is committed, and the process ends within `stop_timeout`.
 
 use std::time::{Duration, Instant};
 
@@ -69,4 +69,24 @@ fn a_broker_that_is_away_does_not_hold_up_the_end_which_is_a_fault() {
     assert_eq!(code, 3, "{}", setup.log_text());
     assert!(took < STOP_TIMEOUT + SLACK, "{took:?}");
     topics::wait_for("the reason in its log", || setup.log_text().contains("commit"));
+}
+
+#[test]
+fn a_hangup_reads_the_log_level_again_and_ends_nothing() {
+    let broken = |number, _: &[String]| if number == 2 { Fault::CutBefore } else { Fault::None };
+    let segment = Segment::start(broken);
+    let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.change(|text| text.replace("concurrency = 4", "concurrency = 1"));
+    setup.produce(40, 4);
+    let mut sidecar = setup.start();
+    setup.wait_for_committed(40);
+    setup.change(|text| text + "[log]\nlevel = \"info,kairos::forwarder=debug\"\n");
+    sidecar.signal("HUP");
+    topics::wait_for("the level", || setup.log_text().contains("the log level was read again"));
+    assert!(!setup.log_text().contains("DEBUG"));
+    let more: Vec<_> = (40..80).map(|n| super::message(n, n % 4)).collect();
+    topics::produce(shared(), &setup.topic, &more);
+    setup.wait_for_committed(80);
+    assert!(setup.log_text().contains("request failed"), "{}", setup.log_text());
+    assert_eq!(stop(&mut sidecar, &setup).0, 0);
 }
