@@ -47,6 +47,7 @@ struct Book {
     /// How many connections came, and on which of them requests.
     connected: usize,
     used: BTreeSet<usize>,
+    paths: BTreeSet<String>,
     /// How often each request said that it was tried before.
     tried: Vec<u32>,
     items_most: usize,
@@ -162,6 +163,11 @@ impl Segment {
         self.book().used.len()
     }
 
+    /// Where they were sent.
+    pub fn paths(&self) -> Vec<String> {
+        self.book().paths.iter().cloned().collect()
+    }
+
     /// How often each request said that it was tried before.
     pub fn tried(&self) -> Vec<u32> {
         self.book().tried.clone()
@@ -251,6 +257,7 @@ impl Segment {
             book.requests += 1;
             book.used.insert(number);
             book.tried.push(head.tried);
+            book.paths.insert(head.path.clone());
             (book.items_most, book.bytes_most) = (book.items_most.max(items.len()), book.bytes_most.max(body.len()));
             match book.wanted {
                 Some((status, wanted)) if wanted != head.authorization => Fault::Answer { status, headers: Vec::new() },
@@ -303,6 +310,7 @@ fn answer_text(status: u16, headers: &[(&'static str, String)], body: &str) -> S
 
 #[derive(Default)]
 struct Head {
+    path: String,
     length: usize,
     gzip: bool,
     authorization: String,
@@ -330,9 +338,10 @@ fn read_head(reader: &mut impl BufRead) -> Option<Head> {
             return None;
         }
         match line.trim_end().split_once(':') {
-            Some((name, value)) => head.note(name, value.trim()),
+            Some((name, value)) if !head.path.is_empty() => head.note(name, value.trim()),
             None if line.trim_end().is_empty() => return Some(head),
-            None => {}
+            // The first line: `POST /path HTTP/1.1`.
+            _ => head.path = line.split(' ').nth(1).unwrap_or_default().to_owned(),
         }
     }
 }

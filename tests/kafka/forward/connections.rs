@@ -32,15 +32,18 @@ fn an_endpoint_that_offers_http_2_gets_all_requests_on_one_connection() {
     sidecar.kill();
 }
 
+/// By an address without a path, as RudderStack and Jitsu give it.
 #[test]
 fn one_that_does_not_keeps_a_connection_for_each_request_at_a_time() {
     let segment = Segment::start(|_, _| Fault::None);
     let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
+    setup.change(|text| text.replace("/v1/batch\"", "\""));
     setup.produce(3_000, 40);
     let sidecar = setup.start();
     setup.wait_for_committed(3_000);
     assert_eq!(check(&segment, 3_000), 0);
     assert!(segment.requests() >= 60 && segment.connections() <= LANES, "{} connections", segment.connections());
+    assert_eq!(segment.paths(), ["/v1/batch"]);
     assert!(segment.tried().iter().all(|times| *times == 0));
     sidecar.kill();
 }

@@ -29,14 +29,17 @@ fn padded(n: u64) -> Record {
     Record { value: Some(value.into_bytes()), ..small }
 }
 
-/// It takes connections and requests, and never answers.
+/// It takes connections and requests, and never answers: it blocks, and says so.
 #[test]
 fn a_million_messages_that_wait_take_less_than_100_mb() {
     let segment = Segment::start(|_, _| Fault::None);
     let dead = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = dead.local_addr().expect("it listens");
     let setup = Setup::new(shared(), &segment, "rate = 1000000\n");
-    setup.change(|text| text.replace(&segment.url(), &format!("http://{address}/v1/batch")));
+    setup.change(|text| {
+        let text = text.replace(&segment.url(), &format!("http://{address}/v1/batch"));
+        text.replace("[forward]\n", "[forward]\nstalled_after = \"5s\"\n")
+    });
     let writer = Writer::new(shared());
     for from in (0..COUNT).step_by(20_000) {
         let records: Vec<Record> = (from..from + 20_000).map(padded).collect();
@@ -55,6 +58,8 @@ fn a_million_messages_that_wait_take_less_than_100_mb() {
     let held = admin.metric("kairos_forward_held_messages").expect("it answers");
     println!("{held} messages held, {} MB at most", resident_max(sidecar.pid()) / MB);
     assert!(held > 10_000.0, "it holds what it may: {held}");
-    assert_eq!(setup.committed(), 0);
+    assert_eq!((setup.committed(), admin.status("/readyz")), (0, Some(503)));
+    assert_eq!(admin.metric("kairos_forward_ready"), Some(0.0));
+    assert!(setup.log_text().contains("not ready: nothing was delivered for"), "{}", setup.log_text());
     sidecar.kill();
 }

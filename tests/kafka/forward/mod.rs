@@ -7,6 +7,7 @@ mod kills;
 mod line;
 mod refusals;
 mod retention;
+mod routing;
 mod stop;
 
 use std::path::PathBuf;
