@@ -51,6 +51,9 @@ fn needs(config: &Config) -> [Need; 5] {
 
 /// Looks at everything, creates what may be created. All that is wrong, in words.
 pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Fault> {
+    if config.embedded_broker {
+        return look_only(config);
+    }
     let broker = Broker::open(config, &needs(config))?;
     let one = |wrong: String| Fault::Checks(vec![wrong]);
     let raw_partitions = broker.access.raw_partitions(&config.raw_topic)?;
@@ -81,7 +84,7 @@ pub fn look(config: &Config, longest_window: Millis) -> Result<Found, Fault> {
 }
 
 /// The same without the calls that an embedded broker does not have.
-pub fn look_only(config: &Config) -> Result<Found, Fault> {
+fn look_only(config: &Config) -> Result<Found, Fault> {
     let broker = Broker::open(config, &[])?;
     let count = |topic: &str| {
         let found =

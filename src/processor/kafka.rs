@@ -21,6 +21,8 @@ use super::transaction::{Class, Failure, Sent, World};
 use super::{Clock, Config, Fault, Shutdown};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The stream waits for it.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// A new producer may have to wait for the broker to end what the old one left open.
 const RENEW_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -174,6 +176,15 @@ impl Kafka {
         if let Err(error) = self.consumer.incremental_unassign(&list) {
             tracing::debug!(%error, partition, "was not being read");
         }
+    }
+
+    /// How many partitions the raw topic has now, if a broker says so.
+    pub fn raw_partitions(&self) -> Option<i32> {
+        let topic = &self.config.raw_topic;
+        let metadata = self.consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT);
+        let metadata = metadata.inspect_err(|error| tracing::debug!(%error, topic, "its partitions")).ok()?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none())?;
+        i32::try_from(found.partitions().len()).ok()
     }
 
     /// The end of a partition's log as the last fetch saw it.

@@ -54,7 +54,7 @@ use kafka::Kafka;
 use outgoing::Outlet;
 use partition::Shared;
 use restore::Sources;
-use snapshots::{Writer, playbook_file};
+use snapshots::{Writer, keep_playbook};
 use worker::Worker;
 
 /// The two clocks of the world outside. A demonstration may run both faster.
@@ -120,6 +120,8 @@ pub enum Fault {
     Store(#[from] crate::storage::StoreError),
     #[error("partition {0}: {1}")]
     Stopped(i32, Stop),
+    #[error("{0}")]
+    Grown(Stop),
 }
 
 impl From<rdkafka::error::KafkaError> for Fault {
@@ -146,13 +148,11 @@ const REJOINS_MAX: u32 = 10;
 pub fn run(config: Config, outside: &Outside) -> Result<(), Fault> {
     let config = Arc::new(config);
     let edition = outside.editions.current();
-    let found =
-        if config.embedded_broker { checks::look_only(&config) } else { checks::look(&config, edition.longest_window) };
-    let found = found?;
+    let found = checks::look(&config, edition.longest_window)?;
     let store = Store::open(&config.snapshots_url, &[&found.cluster, &config.group, &config.raw_topic])?;
     let instance = config.instance.clone().unwrap_or_else(random_name);
     store.probe(&instance)?;
-    store.put(&playbook_file(&edition.fingerprint), edition.text.clone().into_bytes())?;
+    keep_playbook(&store, &edition)?;
     let run = Run { config, instance, found, store: Arc::new(store) };
     let threads: Vec<_> = (0..run.config.threads.max(1)).map(|number| run.worker(number, outside)).collect();
     let mut ended = Ok(());
@@ -174,7 +174,7 @@ struct Run {
 
 impl Run {
     fn worker(&self, number: usize, outside: &Outside) -> JoinHandle<Result<(), Fault>> {
-        let run = self.clone();
+        let mut run = self.clone();
         let outside = outside.clone();
         let work = move || {
             let ended = run.worked(number, &outside);
@@ -188,8 +188,8 @@ impl Run {
     }
 
     /// Works until told to stop or until something does not pass. What an outage did to our membership does: the worker
-    /// joins anew and restores.
-    fn worked(&self, number: usize, outside: &Outside) -> Result<(), Fault> {
+    /// joins anew and restores. So it does when the raw topic has grown and split histories are accepted.
+    fn worked(&mut self, number: usize, outside: &Outside) -> Result<(), Fault> {
         let mut rejoined = 0;
         loop {
             let joined = Instant::now();
@@ -198,6 +198,10 @@ impl Run {
             match ended {
                 Err(Fault::Disowned(cause)) if rejoined < REJOINS_MAX && !outside.shutdown.is_stopping() => {
                     tracing::warn!(worker = number, cause, "disowned by the group after an outage; joining anew");
+                }
+                Err(Fault::Grown(growth)) if self.config.on_growth == OnTrouble::Continue => {
+                    tracing::warn!(worker = number, %growth, "going on with histories split, as `on_growth` has it");
+                    self.found = checks::look(&self.config, outside.editions.current().longest_window)?;
                 }
                 ended => return ended,
             }
@@ -230,7 +234,7 @@ impl Run {
             editions: Arc::clone(&outside.editions),
             partitions: found.raw_partitions,
         };
-        let shared = Shared { config, clock, outlet };
+        let shared = Shared { config, clock, outlet, partitions: found.raw_partitions };
         let writer = Writer::start(Arc::clone(&self.store), std::thread::current());
         let (observer, shutdown) = (Arc::clone(&outside.observer), outside.shutdown.clone());
         let look_ups = outside.look_ups.join(number);
@@ -247,64 +251,4 @@ fn random_name() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::engine::Partitioner;
-
-    pub fn config() -> Config {
-        Config {
-            brokers: "localhost:9092".to_owned(),
-            kafka: BTreeMap::new(),
-            embedded_broker: false,
-            raw_topic: "raw".to_owned(),
-            outgoing_topic: "out".to_owned(),
-            partitioner: Partitioner::Murmur2,
-            unwrap: Vec::new(),
-            placeholders: Vec::new(),
-            dedupe_window: 86_400_000,
-            group: "kairos".to_owned(),
-            instance: None,
-            threads: 1,
-            commit_interval: Duration::from_millis(100),
-            hold_back: None,
-            hold_back_until: None,
-            idle_clock: true,
-            idle_grace: 60_000,
-            idle_max: 6 * 3_600_000,
-            create_topics: false,
-            on_growth: OnTrouble::Stop,
-            on_gap: OnTrouble::Stop,
-            snapshots_url: "file:///nowhere".to_owned(),
-            snapshot_interval: Duration::from_secs(60),
-            snapshots_keep: 3,
-        }
-    }
-
-    #[test]
-    fn what_exactly_once_rests_on_can_not_be_overridden() {
-        let mut config = config();
-        for key in FIXED {
-            config.kafka.insert(key.to_owned(), "nonsense".to_owned());
-        }
-        let (consumer, producer) = (config.consumer(None), config.producer("id"));
-        for (key, value) in
-            [("isolation.level", "read_committed"), ("auto.offset.reset", "error"), ("group.id", "kairos")]
-        {
-            assert_eq!(consumer.get(key), Some(value));
-        }
-        assert_eq!(producer.get("acks"), Some("all"));
-        assert_eq!(producer.get("transactional.id"), Some("id"));
-    }
-
-    #[test]
-    fn every_client_has_the_password() {
-        let mut config = config();
-        config.kafka.insert("sasl.password".to_owned(), "hunter2".to_owned());
-        for client in [config.client(), config.consumer(None), config.producer("id")] {
-            assert_eq!(client.get("sasl.password"), Some("hunter2"));
-        }
-    }
-}
+mod tests;

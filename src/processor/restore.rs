@@ -119,9 +119,9 @@ pub fn start(sources: Sources, partition: i32, unusable: Vec<SnapshotId>, wake: 
     steps
 }
 
-struct Teller {
-    tell: SyncSender<Step>,
-    wake: Thread,
+pub(super) struct Teller {
+    pub tell: SyncSender<Step>,
+    pub wake: Thread,
 }
 
 impl Teller {
@@ -132,7 +132,8 @@ impl Teller {
     }
 }
 
-enum Failed {
+#[derive(Debug)]
+pub(super) enum Failed {
     Stop(Stop),
     /// May be better next time.
     Now(String),
@@ -167,6 +168,18 @@ fn go(sources: &Sources, partition: i32, unusable: &[SnapshotId], tell: &Teller)
     // A time-out here means a pending transaction: it is asked again, and never means that there is none.
     let committed = raw::committed(&sources.consumer, topic, &[partition], TIMEOUT).map_err(Failed::Now)?;
     let committed = committed.into_iter().next().and_then(|(_, committed)| committed);
+    from_committed(sources, partition, committed, unusable, tell)
+}
+
+/// The way back to what is committed.
+pub(super) fn from_committed(
+    sources: &Sources,
+    partition: i32,
+    committed: Committed,
+    unusable: &[SnapshotId],
+    tell: &Teller,
+) -> Result<(), Failed> {
+    let topic = &sources.config.raw_topic;
     let (low, end) = sources
         .consumer
         .fetch_watermarks(topic, partition, TIMEOUT)
@@ -182,6 +195,12 @@ fn go(sources: &Sources, partition: i32, unusable: &[SnapshotId], tell: &Teller)
     if low > from.next && from.next < target.next {
         let log = format!("the log begins at {low}, after {}", from.next);
         return Err(Stop::NoWayBack { snapshots: why, log }.into());
+    }
+    if from.fingerprint != target.fingerprint {
+        tracing::warn!(
+            partition,
+            "what is replayed from before a change of the playbook is replayed under the newer one"
+        );
     }
     let marks = marks_between(&sources.config, partition, &from, &target)?;
     tell.step(Step::Begin(edition_of(sources, &target, &now), id))?;

@@ -8,7 +8,7 @@ use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::position::Position;
-use super::stage::Stage;
+use super::stage::{Edition, Stage};
 use crate::storage::{self, Header, SnapshotId, Store, StoreError};
 
 /// A chain is begun anew when its differences weigh as much as its base, or there are this many.
@@ -32,7 +32,7 @@ pub struct Cutter {
 
 enum State {
     Resting,
-    Cutting { header: Header, blocks: Vec<Vec<u8>>, block: Vec<u8>, since: Instant },
+    Cutting { header: Header, edition: Arc<Edition>, blocks: Vec<Vec<u8>>, block: Vec<u8>, since: Instant },
     Writing { delta: bool },
 }
 
@@ -42,14 +42,13 @@ pub enum Job {
         partition: i32,
         birth: u64,
         header: Header,
+        /// In force at its position.
+        edition: Arc<Edition>,
         blocks: Vec<Vec<u8>>,
         since: Instant,
     },
     /// Everything older than the newest of these that none of them needs.
-    Prune {
-        partition: i32,
-        named: Vec<SnapshotId>,
-    },
+    Prune { partition: i32, named: Vec<SnapshotId> },
 }
 
 /// A snapshot that was written and read back, or was not.
@@ -83,18 +82,23 @@ impl Cutter {
         matches!(self.state, State::Resting)
     }
 
-    /// Starts a cut at a position that was just committed, with the metadata it was committed with.
-    pub fn begin(&mut self, stage: &mut dyn Stage, partition: i32, at: &Position, metadata: &str) {
+    pub fn is_cutting(&self) -> bool {
+        matches!(self.state, State::Cutting { .. })
+    }
+
+    /// Starts a cut at a committed position.
+    pub fn begin(&mut self, stage: &mut dyn Stage, edition: &Arc<Edition>, partition: i32, at: &Position) {
         let full = self.newest.is_none() || self.deltas >= DELTAS_MAX || self.delta_bytes >= self.base_bytes;
         stage.begin_cut(full);
         let header = Header {
             partition,
             offset: at.next,
-            position: metadata.to_owned(),
+            position: at.encode(),
             fingerprint: at.fingerprint.clone(),
             parent: if full { None } else { self.newest.clone() },
         };
-        self.state = State::Cutting { header, blocks: Vec::new(), block: Vec::new(), since: Instant::now() };
+        let edition = Arc::clone(edition);
+        self.state = State::Cutting { header, edition, blocks: Vec::new(), block: Vec::new(), since: Instant::now() };
         self.due = Instant::now() + self.interval;
     }
 
@@ -112,11 +116,12 @@ impl Cutter {
         if !complete {
             return None;
         }
-        let State::Cutting { header, blocks, since, .. } = std::mem::replace(&mut self.state, State::Resting) else {
+        let State::Cutting { header, edition, blocks, since, .. } = std::mem::replace(&mut self.state, State::Resting)
+        else {
             unreachable!("it was being cut above")
         };
         self.state = State::Writing { delta: header.parent.is_some() };
-        Some(Job::Write { partition: header.partition, birth, header, blocks, since })
+        Some(Job::Write { partition: header.partition, birth, header, edition, blocks, since })
     }
 
     /// What became of the last one. After a failure the next is whole: it can't rest on what is not there.
@@ -156,8 +161,11 @@ impl Writer {
         let work = move || {
             for job in todo {
                 match job {
-                    Job::Write { partition, birth, header, blocks, since } => {
-                        let result = write(&store, &header, &blocks, since).map_err(|error| error.to_string());
+                    Job::Write { partition, birth, header, edition, blocks, since } => {
+                        let text = if header.parent.is_none() { keep_playbook(&store, &edition) } else { Ok(()) };
+                        let result = text.map_err(StoreOrDamage::from);
+                        let result = result.and_then(|()| write(&store, &header, &blocks, since));
+                        let result = result.map_err(|error| error.to_string());
                         if tell.send(Written { partition, birth, result }).is_err() {
                             return;
                         }
@@ -217,6 +225,12 @@ pub fn file_of(partition: i32, id: &SnapshotId) -> String {
 
 pub fn playbook_file(fingerprint: &str) -> String {
     format!("playbooks/{fingerprint}.toml")
+}
+
+/// What was done under a playbook is replayed under it, also when it is no longer in force: its text lies beside the
+/// snapshots.
+pub fn keep_playbook(store: &Store, edition: &Edition) -> Result<(), StoreError> {
+    store.put(&playbook_file(&edition.fingerprint), edition.text.clone().into_bytes())
 }
 
 /// The snapshot and all it rests on, base first, each checked whole.

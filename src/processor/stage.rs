@@ -15,6 +15,7 @@ pub trait Stage {
     fn clock(&self) -> Option<Millis>;
     fn cursor(&self) -> Option<&str>;
     fn wants_horizon(&self, time: Millis) -> bool;
+    fn taken_time(&self, time: Millis) -> Millis;
     fn step(&mut self, input: Input<'_>, room: usize, actions: &mut Vec<Action>) -> Progress;
     fn resume(&mut self, clock: Millis, cursor: Option<&str>, actions: &mut Vec<Action>);
     fn take_counts(&mut self) -> Counts;
@@ -40,6 +41,9 @@ impl Stage for Engine {
     }
     fn wants_horizon(&self, time: Millis) -> bool {
         self.wants_horizon(time)
+    }
+    fn taken_time(&self, time: Millis) -> Millis {
+        self.taken_time(time)
     }
     fn step(&mut self, input: Input<'_>, room: usize, actions: &mut Vec<Action>) -> Progress {
         self.step(input, room, actions)

@@ -14,6 +14,7 @@ mod events;
 mod explain;
 mod faults;
 mod forward;
+mod growth;
 mod harness;
 mod idle;
 mod input;

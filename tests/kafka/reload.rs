@@ -1,6 +1,7 @@
 //! A playbook that changes under a running processor, and a processor that is asked to stop: over real Kafka.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -69,10 +70,69 @@ fn a_changed_playbook_is_taken_over_and_a_wrong_one_is_not() {
     topics::wait_for("both partitions to fire by the new playbook", || {
         visit(&site, "c");
         let second = fired(&site).into_iter().filter(|(_, event)| event.ends_with("second_came"));
-        let users: std::collections::BTreeSet<String> = second.map(|(user, _)| user).collect();
+        let users: BTreeSet<String> = second.map(|(user, _)| user).collect();
         ["c0", "c1"].iter().all(|user| users.contains(*user))
     });
     instance.stop();
+    // Whoever changes it again replays under this one what was done under it.
+    let lies_there = |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|text| text == AFTER);
+    assert!(site.snapshot_files().iter().any(lies_there), "the new playbook's text is not kept");
+}
+
+/// A visit some minutes ago.
+fn visited(site: &Site, stem: &str, minutes_ago: i64) {
+    let mut records: Vec<Record> = (0..2).map(|partition| page(&format!("{stem}{partition}"), partition)).collect();
+    records.iter_mut().for_each(|record| record.time -= minutes_ago * 60_000);
+    topics::produce(shared(), &site.raw, &records);
+}
+
+/// Files lie where the partitions' folders should be, or no longer.
+fn block(folders: &[PathBuf], is_blocked: bool) {
+    for folder in folders {
+        let aside = folder.with_extension("aside");
+        if is_blocked {
+            std::fs::rename(folder, aside).expect("moved");
+            std::fs::write(folder, "in the way").expect("written");
+        } else {
+            std::fs::remove_file(folder).expect("removed");
+            std::fs::rename(aside, folder).expect("moved back");
+        }
+    }
+}
+
+/// A position of the new playbook that rests on a snapshot of the old one would replay what lies between under the wrong
+/// one, in silence: the new moments of that time would never be sent.
+#[test]
+fn a_kill_between_a_change_and_its_first_snapshot_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("playbook.toml");
+    write(&path, BEFORE);
+    let site = Site::new(shared(), "between", 2, &path).with("snapshots", "interval = \"1d\"");
+    let mut instance = site.start("one");
+    visited(&site, "a", 10);
+    site.wait_until_done(&mut [&mut instance]);
+    instance.stop();
+    let mut instance = site.start("one");
+    visited(&site, "b", 5);
+    site.wait_until_done(&mut [&mut instance]);
+    let files = site.snapshot_files();
+    let files = files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "kairos"));
+    let folders: BTreeSet<PathBuf> = files.filter_map(|file| Some(file.parent()?.to_owned())).collect();
+    let folders: Vec<PathBuf> = folders.into_iter().collect();
+    assert_eq!(folders.len(), 2, "a snapshot of each partition: {folders:?}");
+    block(&folders, true);
+    write(&path, AFTER);
+    instance.signal("HUP");
+    topics::wait_for("both snapshots to fail", || instance.log().matches("a snapshot was not written").count() >= 2);
+    instance.kill();
+    block(&folders, false);
+    let mut instance = site.start("one");
+    visit(&site, "c");
+    site.wait_until_done(&mut [&mut instance]);
+    instance.stop();
+    let second: Vec<String> =
+        fired(&site).into_iter().filter(|(_, event)| event.ends_with("second_came")).map(|(user, _)| user).collect();
+    assert_eq!(second, ["a0", "a1", "b0", "b1", "c0", "c1"]);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -63,6 +65,16 @@ pub fn create_on(bootstrap: &str, name: &str, partitions: i32, settings: &[(&str
         result.unwrap_or_else(|(name, code)| panic!("topic {name} was not created: {code}"));
     }
     wait_for(&format!("topic {name}"), || partition_count(bootstrap, name) == Some(partitions));
+}
+
+/// Gives a topic more partitions.
+pub fn grow(bootstrap: &str, name: &str, partitions: i32) {
+    let wanted = NewPartitions::new(name, partitions as usize);
+    let results = block_on(admin(bootstrap).create_partitions([&wanted], &options())).expect("the broker answers");
+    for result in results {
+        result.unwrap_or_else(|(name, code)| panic!("topic {name} did not grow: {code}"));
+    }
+    wait_for(&format!("topic {name} to grow"), || partition_count(bootstrap, name) == Some(partitions));
 }
 
 pub fn delete(bootstrap: &str, name: &str) {

@@ -68,7 +68,9 @@ pub fn exit(fault: Fault) -> Exit {
     match fault {
         Fault::Fenced(_) => Exit::Fenced(text),
         Fault::Checks(_) => Exit::Usage(text),
-        Fault::Disowned(_) | Fault::Kafka(_) | Fault::Store(_) | Fault::Stopped(..) => Exit::Fault(text),
+        Fault::Disowned(_) | Fault::Kafka(_) | Fault::Store(_) | Fault::Stopped(..) | Fault::Grown(_) => {
+            Exit::Fault(text)
+        }
     }
 }
 

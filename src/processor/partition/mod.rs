@@ -1,8 +1,10 @@
 //! One partition in the hands of a worker: being restored, replaying in silence, live, or stopped.
 //! It steps its stage and says what is to be sent. It must not know transactions.
 
+mod beginning;
 mod replay;
 mod restoring;
+mod takeover;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use super::raw::{Fetched, Queue, Raw, Signal};
 use super::restore::{Plan, Stop};
 use super::rounds::Rounds;
 use super::snapshots::Cutter;
-use super::stage::{Edition, Stage, carry_over};
+use super::stage::{Edition, Stage};
 use super::{Clock, Config};
 use crate::engine::census::Census;
 use crate::engine::{Action, Input, Mark, Millis, Progress, Record};
@@ -37,6 +39,8 @@ pub struct Shared {
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
     pub outlet: Outlet,
+    /// Of the raw topic.
+    pub partitions: i32,
 }
 
 pub struct Partition {
@@ -75,6 +79,11 @@ pub struct Reading {
     /// The clock went on by itself since the last record.
     clock_ahead: bool,
     horizon_asked: Option<Millis>,
+    /// A hold-back that waits for the end of a minute that was begun before.
+    hold_back_due: Option<Mark>,
+    /// Another playbook took over, and nothing is stepped under it before its first snapshot is named: it could not be
+    /// had again from one under the playbook before. When that is to be tried.
+    unsettled: Option<Instant>,
     /// The position is another than the committed one.
     pub moved: bool,
     /// The end of the log, once seen.
@@ -122,6 +131,8 @@ impl Reading {
             ticking: None,
             clock_ahead: false,
             horizon_asked: None,
+            hold_back_due: None,
+            unsettled: None,
             moved: false,
             end: None,
             actions: Vec::new(),
@@ -131,6 +142,10 @@ impl Reading {
     /// Live, and under another playbook than the one in force.
     pub fn is_stale(&self, current: &Edition) -> bool {
         self.replay.is_none() && self.edition.fingerprint != current.fingerprint
+    }
+
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled.is_some()
     }
 
     pub fn is_replaying(&self) -> bool {
@@ -146,11 +161,15 @@ impl Reading {
         if self.replay.is_some() {
             return self.replay_turn(shared);
         }
+        if self.is_unsettled() {
+            return if self.cutter.is_cutting() { Turn::Worked } else { Turn::Rested };
+        }
         if let Some(minute) = self.ticking
             && self.tick(minute, shared, batch) == Progress::Full
         {
             return Turn::Full;
         }
+        self.hold_back(shared, batch);
         self.fetch();
         let before = self.backlog.len();
         while let Some(fetched) = self.backlog.pop_front() {
@@ -183,14 +202,15 @@ impl Reading {
     fn record(&mut self, raw: Raw<'_>, shared: &Shared, batch: &mut Batch) -> Progress {
         let time = self.time_of(&raw);
         self.idle.record(shared.clock.elapsed());
-        if self.clock_ahead && self.stage.clock().is_some_and(|clock| time <= clock) {
+        if self.stage.wants_horizon(time) {
+            self.ask_horizon(raw.offset, shared, batch);
+        }
+        let taken = self.stage.taken_time(time);
+        if self.clock_ahead && self.stage.clock().is_some_and(|clock| taken <= clock) {
             // No record says how far the clock had come when this one was applied.
             self.mark_clock(raw.offset, shared, batch);
         }
         self.clock_ahead = false;
-        if self.stage.wants_horizon(time) {
-            self.ask_horizon(raw.offset, shared, batch);
-        }
         let record = Record { offset: raw.offset, time, key: raw.key, value: raw.value };
         let progress = self.stage.step(Input::Record(record), batch.room(), &mut self.actions);
         self.hand_over(Some(&raw), shared, batch);
@@ -261,6 +281,7 @@ impl Reading {
 
     /// Says that the position is to be committed though no record moved it.
     pub fn name_snapshot(&mut self, id: SnapshotId, keep: usize) {
+        self.unsettled = None;
         self.now.snapshots.insert(0, id);
         self.now.snapshots.truncate(keep);
         self.moved = true;
@@ -288,7 +309,8 @@ impl Reading {
     /// Lets the idle clock go on, where the broker has confirmed that there is nothing to read.
     pub fn idle_turn(&mut self, shared: &Shared, batch: &mut Batch, confirm: impl FnOnce(i64) -> bool) -> Progress {
         let config = &shared.config;
-        if !config.idle_clock || self.replay.is_some() || self.ticking.is_some() || !self.backlog.is_empty() {
+        let is_busy = self.replay.is_some() || self.ticking.is_some() || self.is_unsettled();
+        if !config.idle_clock || is_busy || !self.backlog.is_empty() {
             return Progress::Done;
         }
         let Some(minute) = self.idle.minute(config, shared.clock.elapsed(), self.now.last_record, confirm) else {
@@ -310,27 +332,6 @@ impl Reading {
         progress
     }
 
-    /// The first thing a live partition does: a hold-back where one is due.
-    pub fn begin_live(&mut self, shared: &Shared, batch: &mut Batch) {
-        self.moved |= self.committed.is_none();
-        let config = &shared.config;
-        let Some(hold_back) = config.hold_back else { return };
-        let wall = shared.clock.wall();
-        if self.committed.is_none() {
-            let until = config.hold_back_until.unwrap_or(wall - hold_back);
-            self.mark(Mark::HoldBack { until, resumed: false }, self.now.next, shared, batch);
-            return;
-        }
-        let past_the_present_one = self.stage.clock() > self.now.hold_back;
-        if self.now.wall < wall - hold_back && past_the_present_one {
-            if self.clock_ahead {
-                self.mark_clock(self.now.next, shared, batch);
-                self.clock_ahead = false;
-            }
-            self.mark(Mark::HoldBack { until: wall - hold_back, resumed: true }, self.now.next, shared, batch);
-        }
-    }
-
     /// Its commit is known: what the broker says now.
     pub fn committed(&mut self, offset: i64, metadata: &str) {
         self.committed = Some((offset, metadata.as_bytes().to_vec()));
@@ -345,26 +346,13 @@ impl Reading {
         self.replay.is_none() && self.stage.cursor().is_none() && self.ticking.is_none() && !self.moved
     }
 
+    /// Begins a snapshot of where it stands, which must be committed.
+    pub fn cut(&mut self) {
+        self.cutter.begin(self.stage.as_mut(), &self.edition, self.number, &self.now);
+    }
+
     /// Counts on how users are spread; all of it once a round is done.
     pub fn census(&mut self) -> Option<&Census> {
         if self.is_replaying() { None } else { self.rounds.step(self.stage.as_ref()) }
-    }
-
-    /// Takes over another playbook, with all that means the same under it.
-    pub fn change(&mut self, edition: &Arc<Edition>) -> Result<(), Stop> {
-        if !self.cutter.is_resting() {
-            self.stage.abandon_cut();
-        }
-        let mut stage = (edition.make)(self.number, self.now.partitions);
-        carry_over(self.stage.as_mut(), &self.edition.fingerprint, stage.as_mut())
-            .map_err(|damage| Stop::Damage(damage.to_string()))?;
-        self.stage = stage;
-        self.edition = Arc::clone(edition);
-        self.now.fingerprint.clone_from(&edition.fingerprint);
-        self.now.revision = edition.revision;
-        self.cutter.restart();
-        self.rounds.restart();
-        self.moved = true;
-        Ok(())
     }
 }

@@ -66,14 +66,18 @@ impl Reading {
     fn go_live(&mut self, shared: &Shared) {
         self.replay_marks(i64::MAX);
         let Some(Replay { target, .. }) = self.replay.take() else { return };
-        let replayed = self.stage.clock();
         if let Some(clock) = target.clock {
             self.stage.resume(clock, target.cursor.as_deref(), &mut self.actions);
             self.actions.clear();
         }
         let _counted_before = self.stage.take_counts();
-        self.clock_ahead = self.stage.clock() != replayed;
-        self.now = target;
+        // What is left of a minute comes before any record or mark: neither says how far into it they came.
+        self.ticking = target.clock.filter(|_| target.cursor.is_some());
+        // A snapshot's own clock may stand further than the log tells, so an older one must be told by a mark.
+        self.clock_ahead = target.clock != target.last_record;
+        // Growth that was accepted is committed, so that it is none from now on.
+        self.moved |= target.partitions != shared.partitions;
+        self.now = Position { partitions: shared.partitions, ..target };
         self.idle.live(shared.clock.elapsed());
     }
 }

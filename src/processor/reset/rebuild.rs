@@ -14,7 +14,7 @@ use crate::processor::group::Member;
 use crate::processor::marks::{self, MarksError, Noted};
 use crate::processor::position::Position;
 use crate::processor::restore::{Sources, edition_of};
-use crate::processor::snapshots::{self, playbook_file};
+use crate::processor::snapshots::{self, keep_playbook};
 use crate::processor::stage::{Stage, cut_whole};
 use crate::processor::survey::Survey;
 use crate::processor::{Clock as _, Fault, SystemClock};
@@ -62,7 +62,7 @@ pub fn rebuild(survey: &Survey, sources: &Sources, place: &Place) -> Result<Rebu
     at.fingerprint.clone_from(&edition.fingerprint);
     at.revision = edition.revision;
     at.partitions = survey.partitions;
-    survey.store.put(&playbook_file(&edition.fingerprint), edition.text.clone().into_bytes())?;
+    keep_playbook(&survey.store, &edition)?;
     keep(survey, place, stage.as_mut(), at, &mut how)
 }
 

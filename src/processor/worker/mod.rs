@@ -4,6 +4,8 @@
 //! Nothing is stepped while a commit is under way, so that after it every stage stands at its committed position.
 
 mod assignment;
+mod growth;
+mod report;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use rdkafka::error::KafkaError;
 use super::batch::Batch;
 use super::kafka::{Kafka, is_fenced};
 use super::look_up::Question;
-use super::observe::{Observer, Phase, Standing};
+use super::observe::Observer;
 use super::partition::{Life, Partition, Reading, Restored, Shared, Turn};
 use super::position::{Position, SNAPSHOTS_NAMED};
 use super::raw;
@@ -28,7 +30,6 @@ use crate::engine::Progress;
 
 /// A position that moved is committed at least this often.
 const POSITION_EVERY: Duration = Duration::from_secs(1);
-const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep: whatever does not wake the thread is looked at this often.
 const NAP: Duration = Duration::from_millis(50);
 /// How long the last snapshots may take when the process is told to stop.
@@ -50,6 +51,7 @@ pub struct Worker {
     births: u64,
     committed_at: Instant,
     reported_at: Instant,
+    growth_asked_at: Instant,
 }
 
 impl Worker {
@@ -76,6 +78,7 @@ impl Worker {
             births: 0,
             committed_at: now,
             reported_at: now,
+            growth_asked_at: now,
         }
     }
 
@@ -85,12 +88,17 @@ impl Worker {
         if ended.is_err() {
             self.partitions.keys().for_each(|partition| self.observer.gone(*partition));
         }
-        ended.and_then(|()| self.leave())
+        match ended {
+            // What was done before the topic grew is good.
+            Err(grown @ Fault::Grown(_)) => self.leave().and(Err(grown)),
+            ended => ended.and_then(|()| self.leave()),
+        }
     }
 
     fn work(&mut self) -> Result<(), Fault> {
         while !self.shutdown.is_stopping() {
             self.serve_group()?;
+            self.look_for_growth()?;
             let began = !self.batch.is_empty() || self.reading().any(|reading| reading.moved);
             self.kafka.take_generation_unless(began);
             let worked = self.turns()?;
@@ -222,7 +230,7 @@ impl Worker {
                 self.writer.send(Job::Prune { partition: number, named: reading.now.snapshots.clone() });
             }
             if reading.cutter.is_due() && reading.is_at_rest() {
-                reading.cutter.begin(reading.stage.as_mut(), number, &reading.now, &metadata);
+                reading.cut();
             }
         }
         for number in outcome.astray {
@@ -240,6 +248,7 @@ impl Worker {
     fn snapshots(&mut self) {
         for partition in self.partitions.values_mut() {
             let Life::Reading(reading) = &mut partition.life else { continue };
+            reading.settle();
             if let Some(job) = reading.cutter.advance(reading.stage.as_mut(), partition.birth, false) {
                 self.writer.send(job);
             }
@@ -284,34 +293,21 @@ impl Worker {
         }
         self.commit()?;
         for number in stale {
-            let Some(Partition { life: Life::Reading(reading), .. }) = self.partitions.get_mut(&number) else {
+            let Some(Partition { life: Life::Reading(reading), birth, .. }) = self.partitions.get_mut(&number) else {
                 continue;
             };
             if !reading.is_at_rest() || !reading.is_stale(&edition) {
                 continue;
             }
+            // What is still being written of the life before is not named any more.
+            self.births += 1;
+            *birth = self.births;
             match reading.change(&edition) {
                 Ok(()) => tracing::info!(partition = number, playbook = edition.fingerprint, "playbook taken over"),
                 Err(stop) => self.stop(number, stop)?,
             }
         }
         Ok(())
-    }
-
-    fn report(&mut self) {
-        if self.reported_at.elapsed() < REPORT_EVERY {
-            return;
-        }
-        self.reported_at = Instant::now();
-        for partition in self.partitions.values() {
-            self.observer.standing(partition.number, &standing(partition, &self.kafka));
-        }
-        for partition in self.partitions.values_mut() {
-            let Life::Reading(reading) = &mut partition.life else { continue };
-            if let Some(census) = reading.census() {
-                self.observer.census(partition.number, census);
-            }
-        }
     }
 
     fn reading(&mut self) -> impl Iterator<Item = &mut Reading> {
@@ -328,13 +324,11 @@ impl Worker {
         let mut cutting = 0;
         for partition in self.partitions.values_mut() {
             let Life::Reading(reading) = &mut partition.life else { continue };
-            let Some((_, metadata)) = reading.committed.clone() else { continue };
-            if !reading.is_at_rest() || self.shutdown.is_urgent() {
+            if reading.committed.is_none() || !reading.is_at_rest() || self.shutdown.is_urgent() {
                 continue;
             }
             if reading.cutter.is_resting() {
-                let metadata = String::from_utf8(metadata).expect("our own positions are ASCII");
-                reading.cutter.begin(reading.stage.as_mut(), partition.number, &reading.now, &metadata);
+                reading.cut();
             }
             if let Some(job) = reading.cutter.advance(reading.stage.as_mut(), partition.birth, true) {
                 self.writer.send(job);
@@ -359,35 +353,4 @@ impl Worker {
 fn named(committed: &super::batch::Committed) -> Option<crate::storage::SnapshotId> {
     let (offset, metadata) = committed.as_ref()?;
     Position::decode(*offset, metadata).ok()?.snapshots.into_iter().next()
-}
-
-fn standing(partition: &Partition, kafka: &Kafka) -> Standing {
-    let mut standing = Standing {
-        phase: Phase::Restoring,
-        next: 0,
-        end: None,
-        clock: None,
-        profiles: 0,
-        bytes: 0,
-        snapshot_at: None,
-        idle_limit: false,
-    };
-    match &partition.life {
-        Life::Restoring(_) => {}
-        Life::Stopped(stop) => standing.phase = Phase::Stopped(stop.to_string()),
-        Life::Reading(reading) => {
-            standing.phase = match () {
-                () if reading.is_replaying() => Phase::Replaying,
-                () if reading.is_caught_up() => Phase::Live,
-                () => Phase::CatchingUp,
-            };
-            standing.next = reading.now.next;
-            standing.end = kafka.end_of(partition.number).max(reading.end);
-            standing.clock = reading.stage.clock();
-            (standing.profiles, standing.bytes) = reading.stage.size();
-            standing.snapshot_at = reading.snapshot_at;
-            standing.idle_limit = reading.idle.is_at_limit();
-        }
-    }
-    standing
 }
