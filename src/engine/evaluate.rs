@@ -231,8 +231,7 @@ pub(super) fn step(
         state.fired = Some(clock);
         state.unsent = matches!(around.hold, Hold::Back { resumed: true, .. });
         let left = until(plan, person, when, when_until);
-        let next = if left.0 { clock + 1 } else { left.1 }.min(run_until(moment, when_until));
-        return (Step::Fired, late_at(state, around).map_or(next, |minute| next.min(minute)));
+        return (Step::Fired, if left.0 { clock + 1 } else { left.1 }.min(run_until(moment, when_until)));
     }
     let (leaves, until) = until(plan, person, when, when_until);
     let next = until.min(run_until(moment, when_until));
@@ -242,21 +241,8 @@ pub(super) fn step(
         // The next step may fire it again at once.
         return (Step::Ended, if when { clock + 1 } else { when_until });
     }
-    if around.hold != Hold::Open {
-        return (Step::Stayed, late_at(state, around).map_or(next, |minute| next.min(minute)));
-    }
-    if std::mem::take(&mut state.unsent) {
-        return (Step::Late, next);
-    }
-    (Step::Stayed, next)
-}
-
-/// The hold-back minute, for what fired meanwhile and is to be sent then.
-fn late_at(state: &MomentState, around: &Around<'_>) -> Option<Millis> {
-    match around.hold {
-        Hold::Back { minute, .. } => state.unsent.then_some(minute),
-        Hold::Open => None,
-    }
+    let is_late = around.is_release && std::mem::take(&mut state.unsent);
+    (if is_late { Step::Late } else { Step::Stayed }, next)
 }
 
 /// While a moment is on, a change of its condition matters only where a run is counted.
