@@ -8,10 +8,12 @@ mod compare;
 mod engine;
 #[path = "reference/explain.rs"]
 mod explain;
-#[path = "reference/generate.rs"]
+#[path = "reference/generate/mod.rs"]
 mod generate;
 #[path = "reference/golden.rs"]
 mod golden;
+#[path = "reference/language.rs"]
+mod language;
 mod model;
 #[path = "reference/restore.rs"]
 mod restore;

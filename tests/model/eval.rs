@@ -1,16 +1,20 @@
 //! Walks an expression over one event (`where`) or one person at a clock (scores and moments).
 
+use std::borrow::Cow;
+
 use crate::model::event::Event;
 use crate::model::expr::Expr;
 use crate::model::json::Json;
 use crate::model::person::Person;
 use crate::model::playbook::Playbook;
 use crate::model::time::Span;
+use crate::model::touched;
 use crate::model::value::Value;
 
 /// What names mean.
 pub enum Scope<'a> {
-    Event(&'a Event),
+    /// With the clock.
+    Event(&'a Event, i64),
     Person(At<'a>),
 }
 
@@ -31,6 +35,14 @@ impl Scope<'_> {
     }
 
     pub fn eval(&self, expr: &Expr) -> Value {
+        let value = self.value(expr);
+        if let Some(name) = self.named(expr, &value) {
+            touched::value(&name, &value);
+        }
+        value
+    }
+
+    fn value(&self, expr: &Expr) -> Value {
         match expr {
             Expr::Null => Value::Null,
             Expr::Bool(value) => Value::Bool(*value),
@@ -62,7 +74,7 @@ impl Scope<'_> {
 
     fn root(&self, name: &str) -> Value {
         match self {
-            Scope::Event(event) => event.root(name),
+            Scope::Event(event, _) => event.root(name),
             Scope::Person(at) => match name {
                 "groupId" => Value::text(at.person.account.as_deref()),
                 _ => at.place(name).map_or(Value::Null, |object| Value::of(Some(object))),
@@ -84,12 +96,16 @@ impl Scope<'_> {
 
     fn function(&self, name: &str, arg: &Expr) -> Value {
         let value = self.eval(arg);
-        match (name, self) {
+        let clock = match self {
+            Scope::Event(_, clock) => *clock,
+            Scope::Person(at) => at.clock,
+        };
+        match name {
             // `has(path)`: the path is there.
-            ("has", _) => Value::Bool(value != Value::Null),
+            "has" => Value::Bool(value != Value::Null),
             // Signals, `time_since(x)` and `time_until(x)`.
-            ("time_since", Scope::Person(at)) => value.instant().map_or(Value::Null, |t| Value::Duration(at.clock - t)),
-            ("time_until", Scope::Person(at)) => value.instant().map_or(Value::Null, |t| Value::Duration(t - at.clock)),
+            "time_since" => value.instant().map_or(Value::Null, |t| Value::Duration(clock - t)),
+            "time_until" => value.instant().map_or(Value::Null, |t| Value::Duration(t - clock)),
             _ => value.convert(name),
         }
     }
@@ -108,6 +124,33 @@ impl Scope<'_> {
             [] => target.convert(name),
             [other, ..] => Value::Bool(target.text_test(name, &self.eval(other))),
         }
+    }
+}
+
+impl Scope<'_> {
+    /// What the pages call a part; `None`: nothing of its own.
+    fn named<'e>(&self, expr: &'e Expr, value: &Value) -> Option<Cow<'e, str>> {
+        Some(match (expr, self) {
+            (Expr::Call(_, name, args), Scope::Person(_)) if args.len() == 2 && name != "streak" => {
+                format!("{name}(w, ago)").into()
+            }
+            (Expr::Call(_, name, _), _) => format!("{name}()").into(),
+            (Expr::Binary(sign, ..), _) if sign == "+" && matches!(value, Value::Text(_)) => "+ of texts".into(),
+            (Expr::Binary(sign, ..), _) => sign.into(),
+            (Expr::Unary('!', _), _) => "!".into(),
+            (Expr::Unary(..), _) => "-x".into(),
+            (Expr::If(..), _) => "?:".into(),
+            (Expr::Index(_, key), _) if matches!(**key, Expr::Text(_)) => "x[\"key\"]".into(),
+            (Expr::Index(..), _) => "x[0]".into(),
+            (Expr::Name(root), Scope::Event(..)) => format!("where {root}").into(),
+            (Expr::Name(root), _) if root == "groupId" => root.into(),
+            (Expr::Member(base, key), Scope::Person(_)) => match &**base {
+                Expr::Name(root) if root == "email" => format!("email.{key}").into(),
+                Expr::Name(root) => format!("{root}.").into(),
+                _ => return None,
+            },
+            _ => return None,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::number;
 use crate::model::person::{Person, Sent};
 use crate::model::playbook::{Moment, Playbook, Score, TermKind};
 use crate::model::time::{self, MINUTE};
+use crate::model::touched;
 
 /// What an evaluation is told beside the person.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,7 @@ pub fn evaluate(playbook: &Playbook, user: &str, person: &mut Person, now: Now, 
     }
     let steps = step_moments(playbook, person, &scores, now);
     if now.held() {
+        touched::clause("before the hold-back time");
         let resumed = now.hold_back.is_some_and(|hold_back| hold_back.resumed);
         for (state, step) in person.moments.iter_mut().zip(&steps) {
             state.unsent |= *step == Some(Step::Fired) && resumed;
@@ -77,6 +79,9 @@ pub fn evaluate(playbook: &Playbook, user: &str, person: &mut Person, now: Now, 
             None if late => format!("mk_{}", moment.name),
             _ => continue,
         };
+        touched::clause_if("a moment sent late", steps[index].is_none());
+        touched::clause_if("an end sent", steps[index] == Some(Step::Ended) && moment.enabled);
+        touched::clause_if("a step that is not enabled", !moment.enabled);
         // Moments: `enabled = false` keeps a moment's state and sends nothing.
         if moment.enabled {
             let mut properties = properties(playbook, moment, &scores);
@@ -111,6 +116,7 @@ fn compute_score(score: &Score, at: At<'_>, held: Option<usize>) -> Computed {
                 // Exact: thousandths × buckets; its sum goes no further from 0 than `cap`.
                 let sum = term.points * left;
                 let capped = cap.map_or(sum, |cap| sum.clamp(-cap * length, cap * length));
+                touched::clause_if("cap", capped != sum);
                 (number::divide(capped, length * 1000), Some(n))
             }
             TermKind::Attribute(when) => {
@@ -121,7 +127,9 @@ fn compute_score(score: &Score, at: At<'_>, held: Option<usize>) -> Computed {
         parts.push(Part { label: term.label.clone(), points, occurrences });
     }
     // Terms are added in file order; `raw` is not below 0.
-    let raw = parts.iter().fold(0.0, |sum, part| sum + part.points).max(0.0);
+    let raw = parts.iter().fold(0.0, |sum, part| sum + part.points);
+    touched::clause_if("raw below 0", raw < 0.0);
+    let raw = raw.max(0.0);
     let value = raw / (raw + score.half);
     Computed { score: value, segment: segment(score, value, held), parts }
 }
@@ -130,7 +138,10 @@ fn compute_score(score: &Score, at: At<'_>, held: Option<usize>) -> Computed {
 fn segment(score: &Score, value: f64, held: Option<usize>) -> usize {
     let plain = score.segments.iter().rposition(|(_, threshold)| *threshold <= value).expect("a threshold is 0");
     match held {
-        Some(held) if plain < held && score.segments[held].1 - value <= score.margin => held,
+        Some(held) if plain < held && score.segments[held].1 - value <= score.margin => {
+            touched::clause("margin");
+            held
+        }
         _ => plain,
     }
 }
@@ -158,9 +169,17 @@ fn step_moments(playbook: &Playbook, person: &mut Person, scores: &[Computed], n
         state.since = when.then(|| state.since.unwrap_or(now.clock));
         let held_long_enough = state.since.is_some_and(|since| now.clock - since >= moment.hold);
         let cooled = state.fired.is_none_or(|fired| now.clock - fired >= moment.cooldown);
+        touched::clause_if("for waits", !state.on && when && !held_long_enough);
+        touched::clause_if("for waited", !state.on && held_long_enough && moment.hold > 0);
+        touched::clause_if("a run of for while on", state.on && when && moment.hold > 0);
+        touched::clause_if("cooldown waits", !state.on && held_long_enough && !cooled);
+        touched::clause_if("needs_history waits", !state.on && when && now.history < moment.needs_history);
+        touched::clause_if("until keeps it on", state.on && !when && !until);
+        touched::clause_if("until ends it while when is true", state.on && when && until);
         let step = if !state.on && held_long_enough && cooled && now.history >= moment.needs_history {
             state.on = true;
             state.fired = Some(now.clock);
+            state.unsent = false;
             Some(Step::Fired)
         } else if state.on && until {
             state.on = false;
@@ -200,12 +219,18 @@ fn identify(
         let (Some(now), Some(then)) = (traits.get(&name), last.get(&name)) else { return false };
         computed.segment > 0 && (hundredths(now) - hundredths(then)).abs() >= score.min_delta
     };
-    let drifted = rested && playbook.scores.iter().zip(scores).any(moved);
+    let any_moved = playbook.scores.iter().zip(scores).any(moved);
+    let drifted = rested && any_moved;
+    touched::clause_if("min_interval waits", any_moved && !rested && !plain);
+    touched::clause_if("a score goes out alone", drifted && !plain);
+    touched::clause_if("min_delta waits", !plain && !any_moved && names().any(|name| drifting(name) && differs(name)));
+    touched::clause_if("a score at the hold-back minute", scores_differ && !plain && !drifted);
     if !(plain || scores_differ || drifted) {
         return None;
     }
     // A trait that was sent and has no value any more is sent as null, once.
     let mut all: Vec<(String, Json)> = traits.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    touched::clause_if("a trait goes out as null", last.keys().any(|name| !traits.contains_key(name)));
     all.extend(last.keys().filter(|name| !traits.contains_key(*name)).map(|name| (name.clone(), Json::Null)));
     person.sent = Some(Sent { at: clock, traits });
     Some(Json::Object(all))
@@ -222,7 +247,11 @@ fn output_traits(playbook: &Playbook, person: &Person, scores: &[Computed]) -> B
         traits.insert("email".to_owned(), email.clone());
     }
     for (name, paths) in &playbook.traits {
-        if let Some(value) = paths.iter().filter_map(|path| kept(person, path)).find(|value| value.is_scalar()) {
+        let found = paths.iter().position(|path| kept(person, path).is_some_and(Json::is_scalar));
+        touched::clause_if("a later path of a trait", found.is_some_and(|at| at > 0));
+        if let Some(value) = found.and_then(|at| kept(person, &paths[at])) {
+            touched::clause_if("a trait that is a number", matches!(value, Json::Number(_)));
+            touched::clause_if("a trait that is true or false", matches!(value, Json::Bool(_)));
             traits.insert(name.clone(), value.clone());
         }
     }
@@ -261,6 +290,7 @@ fn kept<'a>(person: &'a Person, path: &[String]) -> Option<&'a Json> {
 fn reasons(computed: &Computed) -> Vec<String> {
     let mut parts: Vec<&Part> = computed.parts.iter().filter(|part| part.points != 0.0).collect();
     parts.sort_by(|a, b| b.points.total_cmp(&a.points));
+    touched::clause_if("more reasons than five", parts.len() > 5);
     parts.truncate(5);
     let line = |part: &Part| match part.occurrences {
         Some(n) => format!("{} ×{n} ({:+.1})", part.label, part.points),

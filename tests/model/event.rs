@@ -3,6 +3,7 @@
 use crate::model::json::{self, Json};
 use crate::model::number::Decimal;
 use crate::model::time;
+use crate::model::touched;
 use crate::model::value::Value;
 
 /// A message that can be used.
@@ -129,10 +130,13 @@ impl Reading {
             _ => return None,
         };
         let bare = id.trim().to_ascii_lowercase();
+        touched::clause_if("a number as an id", matches!(value, Some(Json::Number(_))));
         let built_in = ["", "-1", "null", "undefined", "anonymous", "none", "nil", "nan", "(null)", "[object object]"];
         let set = self.placeholders.iter().any(|more| more.trim().to_ascii_lowercase() == bare);
         let only_zeros_and_dashes = bare.chars().all(|c| matches!(c, '0' | '-'));
-        (!built_in.contains(&bare.as_str()) && !set && !only_zeros_and_dashes).then_some(id)
+        let is_none = built_in.contains(&bare.as_str()) || set || only_zeros_and_dashes;
+        touched::clause_if("a placeholder id", is_none);
+        (!is_none).then_some(id)
     }
 }
 
@@ -161,6 +165,7 @@ fn with_outer(mut item: Json, outer: &Json) -> Json {
     if let Some(outer @ Json::Object(_)) = outer.get("context") {
         let own = item.get("context").cloned().unwrap_or(Json::Object(Vec::new()));
         if matches!(own, Json::Object(_)) {
+            touched::clause("a context merged in");
             let mut merged = outer.clone();
             own.members().iter().for_each(|(key, value)| merged.set(key, value.clone()));
             item.set("context", merged);
@@ -171,11 +176,11 @@ fn with_outer(mut item: Json, outer: &Json) -> Json {
 
 /// Time: the first of three that parses, else record time; never later than record time.
 fn event_time(body: &Json, record_time: i64) -> i64 {
-    ["timestamp", "originalTimestamp", "receivedAt"]
-        .iter()
-        .find_map(|key| time::parse(body.get(key)?.text()?))
-        .unwrap_or(record_time)
-        .min(record_time)
+    let keys = ["timestamp", "originalTimestamp", "receivedAt"];
+    let said = keys.iter().find_map(|key| time::parse(body.get(key)?.text()?)).unwrap_or(record_time);
+    touched::clause_if("a late event", said < record_time);
+    touched::clause_if("an event time set back", said > record_time);
+    said.min(record_time)
 }
 
 impl Event {

@@ -13,6 +13,7 @@ mod partition;
 mod person;
 mod playbook;
 pub mod time;
+pub mod touched;
 mod value;
 
 pub use event::{Dead, Reading};

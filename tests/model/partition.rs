@@ -12,6 +12,7 @@ use crate::model::number::Decimal;
 use crate::model::person::{Occurrence, Person, Scalar};
 use crate::model::playbook::{Kind, Playbook, fold};
 use crate::model::time::{HOUR, MINUTE};
+use crate::model::touched;
 
 /// What reaches a partition, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +96,10 @@ impl Partition {
     pub fn step(&mut self, input: &Input) -> Vec<Output> {
         match input {
             Input::Record { offset, time, value } => self.record(*offset, *time, value.as_deref()),
-            Input::Clock(time) => self.advance(*time),
+            Input::Clock(time) => {
+                touched::clause_if("the idle clock", self.clock.is_some_and(|clock| *time > clock));
+                self.advance(*time);
+            }
             Input::HoldBack { until, resumed } => {
                 self.hold_back = Some(HoldBack { until: *until, resumed: *resumed });
             }
@@ -107,7 +111,10 @@ impl Partition {
     fn record(&mut self, offset: i64, time: i64, value: Option<&[u8]>) {
         // Time: more than 1 h ahead of the wall clock takes the clock, or the wall clock if there is none yet.
         let time = match self.horizon {
-            Some(wall) if time > wall + HOUR => self.clock.unwrap_or(wall),
+            Some(wall) if time > wall + HOUR => {
+                touched::clause("a record far ahead");
+                self.clock.unwrap_or(wall)
+            }
             _ => time,
         };
         if self.clock.is_none() {
@@ -116,12 +123,20 @@ impl Partition {
         }
         // Moments: first every whole minute, then the record.
         self.advance(time);
-        let Some(value) = value else { return };
-        for message in self.reading.record(value, time) {
+        touched::clause_if("a record of an earlier time", time < self.now());
+        let Some(value) = value else { return touched::clause("a record without a value") };
+        let messages = self.reading.record(value, time);
+        touched::clause_if("a record with many messages", messages.len() > 1);
+        touched::clause_if("a record with none", messages.is_empty());
+        for message in messages {
             match message {
                 Ok(Some(event)) => self.event(event, offset),
-                Ok(None) => {}
-                Err(dead) => self.out.push(Output::Dead { offset, dead }),
+                Ok(None) => touched::clause("our own message"),
+                Err(dead) => {
+                    touched::clause(dead.reason);
+                    touched::clause_if("an item that is a dead letter", dead.item.is_some());
+                    self.out.push(Output::Dead { offset, dead });
+                }
             }
         }
     }
@@ -166,9 +181,11 @@ impl Partition {
 
     fn evaluate(&mut self, user: &str, at_minute: bool, cause: Option<i64>) {
         let now = Now { clock: self.now(), history: self.now() - self.start, hold_back: self.hold_back };
+        touched::clause_if("the hold-back minute", now.is_hold_back_minute(at_minute));
         let person = self.users.get_mut(user).expect("a user to evaluate");
         let mut messages = Vec::new();
         evaluate(&self.playbook, user, person, now, at_minute, &mut messages);
+        touched::clause_if("a message at a minute", at_minute && !messages.is_empty());
         let send = |value| Output::Message { key: user.to_owned(), value: Some(value), cause };
         self.out.extend(messages.into_iter().map(send));
     }
@@ -176,10 +193,10 @@ impl Partition {
     fn event(&mut self, mut event: Event, offset: i64) {
         // wire.md, table: a group call with nothing but a groupId is accepted and does nothing.
         if event.user.is_none() && event.anonymous.is_none() {
-            return;
+            return touched::clause("a group call without a person");
         }
         if self.is_repeat(&event) {
-            return;
+            return touched::clause("a repeat");
         }
         if event.call == "delete" {
             return self.delete(&event, offset);
@@ -192,7 +209,10 @@ impl Partition {
         }
         // An event with only a linked anonymousId belongs to the linked user; ids are as resolved.
         let linked = event.anonymous.as_ref().and_then(|anonymous| self.links.get(anonymous)).cloned();
+        touched::clause_if("a linked anonymousId alone", event.user.is_none() && linked.is_some());
         event.user = event.user.or(linked);
+        touched::clause_if("an anonymous profile", event.user.is_none());
+        touched::clause_if("an alias without a user", event.call == "alias" && event.user.is_none());
         let arrival = self.arrivals;
         self.arrivals += 1;
         let clock = self.now();
@@ -204,7 +224,7 @@ impl Partition {
         };
         let person = person.or_insert_with(|| new_person(playbook));
         remember(playbook, person, &event, clock);
-        count(playbook, person, &event, arrival);
+        count(playbook, person, &event, arrival, clock);
         // Moments: after each of their events; an anonymous profile is not evaluated.
         if let Some(user) = &event.user {
             self.evaluate(user, false, Some(offset));
@@ -227,7 +247,8 @@ impl Partition {
 
     /// The latest link wins; what the anonymous profile held is merged into the user's, once.
     fn link(&mut self, anonymous: &str, user: &str) {
-        self.links.insert(anonymous.to_owned(), user.to_owned());
+        let before = self.links.insert(anonymous.to_owned(), user.to_owned());
+        touched::clause_if("a link moves", before.is_some_and(|before| before != user));
         let held = self.anonymous.remove(anonymous);
         self.absorb(user, held);
     }
@@ -236,6 +257,8 @@ impl Partition {
     fn alias(&mut self, previous: &str, user: &str) {
         if previous != user {
             let held = self.users.remove(previous);
+            touched::clause_if("a user is merged", held.is_some());
+            touched::clause_if("links move to the survivor", self.links.values().any(|owner| owner == previous));
             self.absorb(user, held);
             for owner in self.links.values_mut().filter(|owner| *owner == previous) {
                 *owner = user.to_owned();
@@ -246,6 +269,7 @@ impl Partition {
 
     fn absorb(&mut self, user: &str, other: Option<Person>) {
         if let Some(other) = other {
+            touched::clause_if("two profiles are merged", self.users.contains_key(user));
             let playbook = &self.playbook;
             self.users.entry(user.to_owned()).or_insert_with(|| new_person(playbook)).merge(other);
         }
@@ -254,11 +278,14 @@ impl Partition {
     /// `delete` forgets the profile, its links, and the anonymous profiles of the ids on it.
     fn delete(&mut self, event: &Event, offset: i64) {
         let linked = event.anonymous.as_ref().and_then(|anonymous| self.links.get(anonymous)).cloned();
+        touched::clause_if("a linked user is deleted by anonymousId", event.user.is_none() && linked.is_some());
         for id in [&event.user, &event.anonymous].into_iter().flatten() {
-            self.anonymous.remove(id);
+            let removed = self.anonymous.remove(id);
+            touched::clause_if("an anonymous profile is deleted", removed.is_some());
         }
         let Some(user) = event.user.clone().or(linked) else { return };
-        self.users.remove(&user);
+        let removed = self.users.remove(&user);
+        touched::clause_if("a user is deleted", removed.is_some());
         self.links.retain(|_, owner| *owner != user);
         self.out.push(Output::Message { key: user, value: None, cause: Some(offset) });
     }
@@ -284,6 +311,7 @@ fn remember(playbook: &Playbook, person: &mut Person, event: &Event, clock: i64)
     if let Some(group) = &event.group
         && person.account.as_ref() != Some(group)
     {
+        touched::clause_if("the group changes", person.account.is_some());
         person.account = Some(group.clone());
         person.group_traits = Json::Object(Vec::new());
     }
@@ -295,6 +323,7 @@ fn remember(playbook: &Playbook, person: &mut Person, event: &Event, clock: i64)
     for path in playbook.traits.iter().flat_map(|(_, paths)| paths).filter(|path| path[0] == "context") {
         let keys: Vec<&str> = path.iter().map(String::as_str).collect();
         if let Some(value) = event.body.at(&keys) {
+            touched::clause("a context path");
             person.context.insert(path.join("."), value.clone());
         }
     }
@@ -304,6 +333,7 @@ fn remember(playbook: &Playbook, person: &mut Person, event: &Event, clock: i64)
 fn overlay(traits: &mut Json, source: &Json) {
     for (key, value) in source.members() {
         if value.is_null() {
+            touched::clause_if("a trait is removed", traits.get(key).is_some());
             traits.remove(key);
         } else {
             traits.set(key, value.clone());
@@ -312,8 +342,8 @@ fn overlay(traits: &mut Json, source: &Json) {
 }
 
 /// The signals that an event is an occurrence of.
-fn count(playbook: &Playbook, person: &mut Person, event: &Event, arrival: u64) {
-    let matched: Vec<bool> = playbook.signals.iter().map(|signal| matches(&signal.kind, event)).collect();
+fn count(playbook: &Playbook, person: &mut Person, event: &Event, arrival: u64, clock: i64) {
+    let matched: Vec<bool> = playbook.signals.iter().map(|signal| matches(&signal.kind, event, clock)).collect();
     for (index, signal) in playbook.signals.iter().enumerate() {
         let occurrence = match &signal.kind {
             Kind::Plain { value, distinct, .. } => matched[index].then(|| Occurrence {
@@ -325,6 +355,7 @@ fn count(playbook: &Playbook, person: &mut Person, event: &Event, arrival: u64) 
             Kind::Sequence { steps, within } => {
                 let hit: Vec<bool> = steps.iter().map(|step| matched[*step]).collect();
                 let occurs = person.sequence(index, &hit, *within, event.time);
+                touched::clause_if("a sequence occurs", occurs);
                 occurs.then_some(Occurrence { arrival, time: event.time, value: None, distinct: None })
             }
         };
@@ -332,12 +363,12 @@ fn count(playbook: &Playbook, person: &mut Person, event: &Event, arrival: u64) 
     }
 }
 
-fn matches(kind: &Kind, event: &Event) -> bool {
+fn matches(kind: &Kind, event: &Event, clock: i64) -> bool {
     let Kind::Plain { calls, events, filter, .. } = kind else { return false };
     let name = || event.body.get("event").and_then(Json::text).map(fold);
     calls.contains(&event.call)
         && events.as_ref().is_none_or(|events| name().is_some_and(|name| events.contains(&name)))
-        && filter.as_ref().is_none_or(|filter| Scope::Event(event).holds(filter))
+        && filter.as_ref().is_none_or(|filter| Scope::Event(event, clock).holds(filter))
 }
 
 /// `value`: a number or a text that is one, in whole millionths; beyond ±9.2e12 and anything else is ignored.

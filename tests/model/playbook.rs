@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use crate::model::expr::{self, Expr};
 use crate::model::number::Decimal;
 use crate::model::time::{HOUR, Span};
+use crate::model::touched;
 
 pub struct Playbook {
     /// Name and paths.
@@ -101,6 +102,7 @@ impl Playbook {
             spans: Vec::new(),
         };
         playbook.spans = playbook.spans();
+        note_keys(file);
         Ok(playbook)
     }
 
@@ -168,6 +170,23 @@ impl Score {
             .iter()
             .flat_map(|term| if let TermKind::Attribute(when) = &term.kind { when.scores() } else { Vec::new() })
             .collect()
+    }
+}
+
+/// Which keys a playbook uses, and for `on` which calls.
+fn note_keys(file: Table) {
+    let keys = |section: &str, table: Table| {
+        table.rows().iter().for_each(|(key, _)| touched::clause(&format!("{section}.{key}")));
+        table.texts("on").iter().for_each(|call| touched::clause(&format!("on {call}")));
+    };
+    if let Some(settings) = file.table("settings") {
+        keys("settings", settings);
+    }
+    for section in ["signals", "scores", "moments"] {
+        for (_, table) in file.table(section).map_or_else(Vec::new, Table::tables) {
+            keys(section, table);
+            table.list("terms").into_iter().for_each(|term| keys("term", term));
+        }
     }
 }
 

@@ -119,7 +119,7 @@ impl Value {
             "startsWith" => text.starts_with(other),
             "endsWith" => text.ends_with(other),
             "contains" => text.contains(other.as_str()),
-            _ => regex::Regex::new(other).is_ok_and(|pattern| pattern.is_match(text)),
+            _ => regex::Regex::new(&re2(other)).is_ok_and(|pattern| pattern.is_match(text)),
         }
     }
 
@@ -153,4 +153,10 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// Expressions, `matches` (RE2 syntax): there the short classes are of ASCII alone.
+fn re2(pattern: &str) -> String {
+    let short = [(r"\d", "[0-9]"), (r"\w", "[0-9A-Za-z_]"), (r"\s", r"[\t\n\f\r ]"), (r"\b", r"(?-u:\b)")];
+    short.iter().fold(pattern.to_owned(), |pattern, (short, long)| pattern.replace(short, long))
 }

@@ -5,8 +5,12 @@ use std::cell::Cell;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
+use crate::model::touched;
 use crate::model::{Input, Minutes, Output, Partition, Playbook, Reading};
-use crate::{engine, generate};
+use crate::{engine, generate, language};
+
+/// Enough to touch all of the language.
+const CASES: u32 = 300;
 
 pub fn number(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -46,20 +50,23 @@ fn tell(playbook: &str, inputs: &[Input], left: &[Output], right: &[Output]) -> 
 #[test]
 fn engine_as_model() {
     let (said, refused) = (Cell::new(0), Cell::new(0));
-    let outcome =
-        runner(number("KAIROS_CASES", 300)).run(&(generate::playbook(), generate::picks()), |(playbook, picks)| {
-            let inputs = generate::inputs(&picks);
-            let Ok(happened) = engine::run(&playbook, &Reading::default(), &inputs) else {
-                refused.set(refused.get() + 1);
-                return Ok(());
-            };
-            let expected = by_model(&playbook, &inputs, Minutes::Some);
-            said.set(said.get() + expected.len());
-            if happened == expected { Ok(()) } else { Err(tell(&playbook, &inputs, &expected, &happened)) }
-        });
-    println!("{} messages compared, {} playbooks refused", said.get(), refused.get());
+    let cases = number("KAIROS_CASES", CASES);
+    let outcome = runner(cases).run(&(generate::playbook(), generate::picks()), |(playbook, picks)| {
+        let inputs = generate::inputs(&picks);
+        let Ok(happened) = engine::run(&playbook, &Reading::default(), &inputs) else {
+            refused.set(refused.get() + 1);
+            return Ok(());
+        };
+        touched::next_case();
+        let expected = by_model(&playbook, &inputs, Minutes::Some);
+        said.set(said.get() + expected.len());
+        if happened == expected { Ok(()) } else { Err(tell(&playbook, &inputs, &expected, &happened)) }
+    });
+    let (touched, missing) = language::touched();
+    println!("{touched}{cases} cases, {} messages compared, {} playbooks refused", said.get(), refused.get());
     if let Err(error) = outcome {
         panic!("{error}");
     }
-    assert!(said.get() > 0, "a comparison of nothing");
+    assert!(refused.get() * 5 < cases, "too many playbooks are refused");
+    assert!(missing.is_empty() || cases < CASES, "never touched: {missing:?}");
 }

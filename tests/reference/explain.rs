@@ -15,6 +15,8 @@ use crate::model::json::Json;
 use crate::{engine, generate};
 
 const DAY: Millis = 86_400_000;
+/// Most minutes at which something is due, of one case.
+const MINUTES: usize = 5_000;
 
 /// By user and moment.
 type Steps = BTreeMap<(String, String), Flip>;
@@ -34,21 +36,30 @@ fn foretold(engine: &Engine, program: &kairos::engine::playbook::program::Progra
                 Next::Ends(flip) if meant.enabled && meant.ended => flip,
                 Next::Fires(_) | Next::Ends(_) => continue,
             };
-            steps.insert((user.clone(), moment.name.clone()), flip);
+            // Who was merged away is explained as who took them over.
+            steps.insert((said.user.clone(), moment.name.clone()), flip);
         }
     }
     steps
 }
 
-/// Steps the clock alone; the first message of each of these moments.
-fn happened(engine: &mut Engine, wanted: &Steps, until: Millis) -> BTreeMap<(String, String), Millis> {
+/// Steps the clock alone; the first message of each of these moments, and how far it went: what flaps each minute is not
+/// followed for long.
+fn happened(engine: &mut Engine, wanted: &Steps, until: Millis) -> (BTreeMap<(String, String), Millis>, Millis) {
     let mut found = BTreeMap::new();
-    while let Some(minute) = engine.next_due().filter(|minute| *minute <= until) {
+    for _ in 0..MINUTES {
+        let Some(minute) = engine.next_due().filter(|minute| *minute <= until) else { return (found, until) };
         let mut actions = Vec::new();
         let _ = engine.step(Input::Clock(minute), usize::MAX, &mut actions);
         for action in actions {
             let Action::Emit(message) = action else { continue };
-            let value = Json::parse(&message.value.expect("only records delete")).expect("a message is JSON");
+            let value = message.value.expect("only records delete");
+            // Most are identifies, or come again and again.
+            let is_new = |(user, moment): &&(String, String)| *user == message.key && is_named(&value, moment);
+            if !wanted.keys().filter(|key| !found.contains_key(*key)).any(|key| is_new(&key)) {
+                continue;
+            }
+            let value = Json::parse(&value).expect("a message is JSON");
             let Some(Json::Text(event)) = value.get("event") else { continue };
             let name = event.trim_start_matches("mk_");
             for name in [name, name.trim_end_matches("_ended")] {
@@ -59,13 +70,19 @@ fn happened(engine: &mut Engine, wanted: &Steps, until: Millis) -> BTreeMap<(Str
             }
         }
     }
-    found
+    let until = engine.clock().expect("it was stepped");
+    (found, until)
+}
+
+fn is_named(message: &[u8], moment: &str) -> bool {
+    let name = format!("\"mk_{moment}");
+    message.windows(name.len()).any(|part| part == name.as_bytes())
 }
 
 #[test]
 fn what_is_foretold_comes_true() {
     let (steps, flips) = (Cell::new(0), Cell::new(0));
-    let cases = number("KAIROS_CASES", 300) / 6;
+    let cases = number("KAIROS_CASES", 300) / 2;
     let outcome = runner(cases).run(&(generate::playbook(), generate::picks()), |(playbook, picks)| {
         let Ok(program) = engine::compile(&playbook) else { return Ok(()) };
         let mut engine = engine::start(program.clone(), &Reading::default());
@@ -80,8 +97,7 @@ fn what_is_foretold_comes_true() {
             .collect();
         let Some(clock) = engine.clock() else { return Ok(()) };
         let foretold = foretold(&engine, &program, &users);
-        let until = clock + 40 * DAY;
-        let happened = happened(&mut engine, &foretold, until);
+        let (happened, until) = happened(&mut engine, &foretold, clock + 40 * DAY);
         for (key, flip) in &foretold {
             let expected = match flip {
                 Flip::At(at) if at.0 <= until => Some(at.0),

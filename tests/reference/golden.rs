@@ -38,6 +38,8 @@ struct Case {
     identifies: bool,
     #[serde(default)]
     unwrap: String,
+    #[serde(default)]
+    placeholders: Vec<String>,
     input: Vec<String>,
     expect: Vec<String>,
 }
@@ -91,14 +93,15 @@ fn check(
         write!(playbook, "[moments.m]\nwhen = '''{when}'''\nended = true\n").expect("a text");
     }
     let mut offset = -1;
-    let inputs: Vec<Input> = case.input.iter().map(|line| input(line, &mut offset)).collect();
+    let lines = case.input.iter().flat_map(|line| repeated(line));
+    let inputs: Vec<Input> = lines.map(|line| input(&long(&line), &mut offset)).collect();
     let unwrap = case.unwrap.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-    let reading = Reading { unwrap, placeholders: Vec::new() };
+    let reading = Reading { unwrap, placeholders: case.placeholders.clone() };
     let outputs = run(&playbook, &reading, &inputs)?;
     let identifies = file.identifies || case.identifies;
     let shown: Vec<Shown> =
         outputs.iter().filter_map(show).filter(|s| identifies || !s.head.ends_with("identify")).collect();
-    let expected: Vec<Shown> = case.expect.iter().map(|line| expectation(line)).collect();
+    let expected: Vec<Shown> = case.expect.iter().map(|line| expectation(&long(line))).collect();
     let same = shown.len() == expected.len() && shown.iter().zip(&expected).all(|(a, b)| a.is(b));
     let lines = |all: &[Shown]| all.iter().map(|s| format!("    {} {}\n", s.head, s.json())).collect::<String>();
     if same { Ok(()) } else { Err(format!("  happened:\n{}  expected:\n{}", lines(&shown), lines(&expected))) }
@@ -132,7 +135,8 @@ fn show(output: &Output) -> Option<Shown> {
         }
         Output::Dead { offset, dead } => {
             let item = dead.item.as_ref().map_or_else(String::new, |(index, _)| format!(" {index}"));
-            Some(Shown { head: format!("dead {offset} {}{item}", dead.reason), holds: None })
+            let holds = dead.item.as_ref().map(|(_, item)| item.clone());
+            Some(Shown { head: format!("dead {offset} {}{item}", dead.reason), holds })
         }
     }
 }
@@ -147,6 +151,24 @@ fn expectation(line: &str) -> Shown {
     }
     let (at, rest) = timed(head);
     Shown { head: format!("{} {rest}", clock(at)), holds }
+}
+
+/// `… *300`: so many of one line, `#` in each its number.
+fn repeated(line: &str) -> Vec<String> {
+    match line.rsplit_once(" *").and_then(|(line, times)| Some((line, times.parse::<u32>().ok()?))) {
+        Some((line, times)) => (1..=times).map(|nth| line.replace('#', &nth.to_string())).collect(),
+        None => vec![line.to_owned()],
+    }
+}
+
+/// `<x*513>`: so many of one text.
+fn long(line: &str) -> String {
+    let Some((before, rest)) = line.split_once('<') else { return line.to_owned() };
+    let spelled = rest.split_once('>').and_then(|(inner, after)| Some((inner.rsplit_once('*')?, after)));
+    match spelled.and_then(|((text, times), after)| Some((text.repeat(times.parse().ok()?), after))) {
+        Some((text, after)) => format!("{before}{text}{}", long(after)),
+        None => format!("{before}<{}", long(rest)),
+    }
 }
 
 const MONDAY: i64 = 1_772_409_600_000;
