@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::world::{Random, Time};
+use super::given::{Random, Time};
 use crate::engine::Millis;
 use crate::processor::batch::{Committed, Destination, Message};
 use crate::processor::marks::Noted;

@@ -1,6 +1,8 @@
 //! The processor without a broker of its own: its settings, and a partition in a simulated world.
 
+mod given;
 mod ledger;
+mod lives;
 mod oracle;
 mod world;
 
