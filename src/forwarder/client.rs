@@ -27,6 +27,8 @@ pub struct Client {
     /// Has connections of its own. Each new one asks for the endpoint's address; one that lives does not.
     http: reqwest::Client,
     make: Box<Make>,
+    /// How often it was made anew.
+    number: u64,
     endpoint: Url,
     gzip: bool,
 }
@@ -51,7 +53,12 @@ impl Client {
     fn made_by(make: Box<Make>, endpoint: &str, gzip: bool) -> Result<Self, String> {
         let http = make().map_err(|e| format!("no HTTP client: {}", describe(e)))?;
         let endpoint = Url::parse(endpoint).map_err(|e| format!("forward.endpoint {endpoint}: {e}"))?;
-        Ok(Self { http, make, endpoint, gzip })
+        Ok(Self { http, make, number: 0, endpoint, gzip })
+    }
+
+    /// Tells which connections a request was sent on.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Leaves its connections to what is under way, so that the next request asks for the endpoint's address again.
@@ -59,6 +66,7 @@ impl Client {
         // It was made of the same parts before.
         if let Ok(http) = (self.make)() {
             self.http = http;
+            self.number += 1;
         }
     }
 

@@ -69,10 +69,11 @@ struct Sidecar {
     metrics: Arc<Metrics>,
 }
 
-/// A request that has come home: its lane, and the number of the key it was sent with.
+/// A request that has come home: its lane, and the numbers of the key and the connections it was sent with.
 struct Sent {
     lane: usize,
     key: u64,
+    connections: u64,
     outcome: Outcome,
 }
 
@@ -163,8 +164,8 @@ impl Sidecar {
         self.metrics.request_items.observe(items as f64);
         self.metrics.request_bytes.observe(body.len() as f64);
         let request = self.client.post(body, self.key.secret(), tries);
-        let key = self.key.number();
-        self.requests.spawn(async move { Sent { lane, key, outcome: request.await } });
+        let (key, connections) = (self.key.number(), self.client.number());
+        self.requests.spawn(async move { Sent { lane, key, connections, outcome: request.await } });
     }
 
     fn note(&mut self, note: &Note) {
@@ -211,13 +212,15 @@ impl Sidecar {
         Ok(())
     }
 
-    fn handle_outcome(&mut self, Sent { lane, key, mut outcome }: Sent) {
+    fn handle_outcome(&mut self, Sent { lane, key, connections, mut outcome }: Sent) {
         self.metrics.request_seconds.observe(outcome.took.as_secs_f64());
         if let Some(trouble) = outcome.trouble {
             tracing::debug!(trouble, "request failed");
             self.trouble = Some(trouble);
         }
-        if matches!(outcome.answer, Answer::Again { why, .. } if why.doubts_the_address()) {
+        // All that fail on the same connections are one reason for new ones.
+        let doubted = matches!(outcome.answer, Answer::Again { why, .. } if why.doubts_the_address());
+        if doubted && connections == self.client.number() {
             self.client.reconnect();
         }
         // A refusal of the key before this one says nothing about this one.
