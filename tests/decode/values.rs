@@ -129,7 +129,8 @@ fn fields_of_a_message() {
     check(Root::Category, "", r#""category":"c""#, "\"c\"");
     check(Root::UserId, "", r#""type":"page","userId":7.0"#, "\"7\"");
     check(Root::AnonymousId, "", r#""anonymousId":"none""#, "null");
-    check(Root::GroupId, "", r#""context":{"groupId":"c"}"#, "\"c\"");
+    check(Root::GroupId, "", r#""groupId":"g","context":{"groupId":"c"}"#, "\"g\"");
+    check(Root::GroupId, "", r#""context":{"groupId":"c"}"#, "null");
 }
 
 #[test]
