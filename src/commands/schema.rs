@@ -27,7 +27,7 @@ fn schema() -> Value {
             "tests": { "type": "array", "items": test() },
         },
         "$defs": {
-            "duration": { "type": "string", "pattern": "^[0-9]+[smhdw]$", "description": "A whole number and a unit: s, m, h, d, w." },
+            "duration": { "type": "string", "pattern": "^0*[1-9][0-9]*[smhdw]$", "description": "A whole number and a unit: s, m, h, d, w." },
             "expression": { "type": "string", "minLength": 1, "maxLength": 4096 },
         },
     })
@@ -37,7 +37,7 @@ fn settings() -> Value {
     table(
         &[],
         json!({
-            "min_interval": duration("Between two identifies that only a drifting score asks for."),
+            "min_interval": { "type": "string", "pattern": "^[0-9]+[smhdw]$", "description": "Between two identifies that only a drifting score asks for; \"0s\" is none." },
             "free_mail": texts(),
             "revision": { "type": "integer", "minimum": 0, "description": "Raise it with each change that is rolled out." },
         }),
@@ -46,11 +46,12 @@ fn settings() -> Value {
 
 fn signal() -> Value {
     let call = json!({ "enum": ["track", "page", "screen", "identify", "group", "alias"] });
+    let name = json!({ "type": "string", "pattern": "[^ _.-]" });
     let mut signal = table(
         &[],
         json!({
             "on": { "anyOf": [call, { "type": "array", "items": call, "minItems": 1 }], "description": "Call types it listens to." },
-            "event": texts(),
+            "event": { "anyOf": [name, { "type": "array", "items": name, "minItems": 1 }], "description": "Names of track events; case, spaces, _, - and . don't count." },
             "sequence": { "type": "array", "items": { "type": "string" }, "minItems": 2, "description": "Plain signals, in order." },
             "within": duration("How long after the step before it a step still counts."),
             "where": expression("What must hold of the event."),
@@ -60,6 +61,11 @@ fn signal() -> Value {
     );
     signal["anyOf"] =
         json!([{ "required": ["on"] }, { "required": ["event"] }, { "required": ["sequence", "within"] }]);
+    signal["dependentRequired"] = json!({ "within": ["sequence"] });
+    signal["dependentSchemas"] = json!({
+        "event": { "properties": { "on": { "anyOf": [{ "const": "track" }, { "const": ["track"] }] } } },
+        "sequence": { "properties": { "on": false, "event": false, "where": false, "value": false, "distinct": false } },
+    });
     signal
 }
 
@@ -92,6 +98,7 @@ fn term() -> Value {
         }),
     );
     term["oneOf"] = json!([{ "required": ["signal", "lifespan"] }, { "required": ["when"] }]);
+    term["dependentRequired"] = json!({ "lifespan": ["signal"], "cap": ["signal"] });
     term
 }
 
@@ -113,9 +120,10 @@ fn moment() -> Value {
 }
 
 fn test() -> Value {
-    let time = json!({ "description": "A time, or `+2h` after the test's start." });
+    let time = json!({ "type": "string", "description": "A time, or `+2h` after the test's start." });
+    let calls = json!(["track", "page", "screen", "identify", "group", "alias", "delete"]);
     let event = json!({ "type": "object", "required": ["at", "type"], "properties": {
-        "at": time, "times": { "type": "integer", "minimum": 1 }, "every": duration("Between two of them."),
+        "at": time, "type": { "anyOf": [{ "enum": calls }, { "type": "string" }] }, "times": { "type": "integer", "minimum": 1 }, "every": duration("Between two of them."),
     }});
     let expect = table(
         &["userId"],
