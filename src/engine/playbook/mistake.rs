@@ -92,6 +92,7 @@ codes! {
     ForTooLong = "for_too_long",
     TinyWindow = "tiny_window",
     OutOfRange = "out_of_range",
+    TextOrder = "text_order",
     }
 }
 

@@ -1,21 +1,20 @@
-//! Functions: what can be asked of values, and of signals.
+//! Functions: what can be asked of values.
 
 use std::ops::Range;
 
-use super::duration::{self, Duration};
 use super::expression::{Checker, Scope};
 use super::types::Types;
 use crate::engine::playbook::expression::{Kind, NodeId};
-use crate::engine::playbook::meant::{Convert, Expr, Regex, SignalQuery, TextTest};
+use crate::engine::playbook::meant::{Compare, Convert, Expr, Regex, TextTest};
 use crate::engine::playbook::mistake::Code;
 use crate::engine::playbook::pattern;
 
-const OF_SIGNALS: [&str; 11] =
+pub(super) const OF_SIGNALS: [&str; 11] =
     ["count", "sum", "max", "avg", "last", "distinct", "days", "total", "seen", "silent", "streak"];
 const OF_VALUES: [&str; 6] = ["startsWith", "endsWith", "contains", "matches", "lowerAscii", "size"];
 const PLAIN: [&str; 8] = ["has", "size", "double", "int", "string", "duration", "time_since", "time_until"];
 /// CEL's functions that are not part of this language.
-const OTHER_CEL: [&str; 14] = [
+const OTHER_CEL: [&str; 13] = [
     "all",
     "exists",
     "exists_one",
@@ -29,10 +28,11 @@ const OTHER_CEL: [&str; 14] = [
     "bytes",
     "optional",
     "upperAscii",
-    "matches",
 ];
 
-const NOTHING: (Expr, Types) = (Expr::Null, Types::ANY);
+const MACROS: [&str; 5] = ["all", "exists", "exists_one", "map", "filter"];
+
+pub(super) const NOTHING: (Expr, Types) = (Expr::Null, Types::ANY);
 
 impl Checker<'_> {
     pub(super) fn call(
@@ -62,11 +62,16 @@ impl Checker<'_> {
                 self.unknown_signal(of, &unknown);
                 NOTHING
             }
-            _ => self.method(id, of, name, name_span, arguments),
+            _ if !OF_VALUES.contains(&name) => {
+                // What is wrong with the value itself shows in the same go.
+                self.check(of);
+                self.unknown_function(name, name_span, &OF_VALUES, arguments)
+            }
+            _ => self.method(id, of, name, arguments),
         }
     }
 
-    fn unknown_signal(&mut self, id: NodeId, name: &str) {
+    pub(super) fn unknown_signal(&mut self, id: NodeId, name: &str) {
         if self.scope == Scope::Event || ["account", "table"].contains(&name) {
             self.unknown(id, name);
             return;
@@ -128,7 +133,7 @@ impl Checker<'_> {
         let expr = match &self.meanings[argument] {
             Expr::Path(path) => Expr::Has(path.clone()),
             // What can be named but is no path is there when it is not null.
-            _ => Expr::Compare(super::Compare::NotEqual, self.boxed(argument), Box::new(Expr::Null)),
+            _ => Expr::Compare(Compare::NotEqual, self.boxed(argument), Box::new(Expr::Null)),
         };
         (expr, Types::BOOL)
     }
@@ -153,17 +158,7 @@ impl Checker<'_> {
     }
 
     /// `value.name(…)`
-    fn method(
-        &mut self,
-        id: NodeId,
-        of: NodeId,
-        name: &str,
-        name_span: Range<usize>,
-        arguments: &[NodeId],
-    ) -> (Expr, Types) {
-        if !OF_VALUES.contains(&name) {
-            return self.unknown_function(name, name_span, &OF_VALUES, arguments);
-        }
+    fn method(&mut self, id: NodeId, of: NodeId, name: &str, arguments: &[NodeId]) -> (Expr, Types) {
         let takes = usize::from(!["lowerAscii", "size"].contains(&name));
         if !self.take_arguments(id, name, arguments, takes..=takes) {
             return NOTHING;
@@ -217,169 +212,18 @@ impl Checker<'_> {
             _ if OF_VALUES.contains(&name) => mistake.help(format!("write `x.{name}(…)`")),
             _ if PLAIN.contains(&name) => mistake.help(format!("write `{name}(x)`")),
             _ if OTHER_CEL.contains(&name) => mistake.help(format!("`{name}` of CEL is not part of this language")),
-            _ => mistake.nearest(name, all),
+            _ => mistake.help(format!("there are {}", known.join(", "))).nearest(name, all),
         };
         self.mistakes.push(mistake.label("unknown function"));
-        // Their own mistakes show in the same go.
-        self.check_all(arguments);
+        // Their own mistakes show in the same go, save those of variables that a macro would have made.
+        if !MACROS.contains(&name) {
+            self.check_all(arguments);
+        }
         NOTHING
     }
 
-    /// `signal.name(…)`
-    fn ask(
-        &mut self,
-        id: NodeId,
-        signal: &str,
-        name: &str,
-        name_span: Range<usize>,
-        arguments: &[NodeId],
-    ) -> (Expr, Types) {
-        let index = self.names.signal(signal).expect("the caller found it");
-        if !OF_SIGNALS.contains(&name) {
-            let message = format!("a signal has no `{name}`");
-            let mistake = self.mistake_at(Code::UnknownFunction, name_span, message).label("unknown function");
-            let mistake = mistake.help(format!("it has {}", OF_SIGNALS.join(", ")));
-            self.mistakes.push(mistake.nearest(name, OF_SIGNALS));
-            return NOTHING;
-        }
-        let takes = match name {
-            "total" | "seen" | "last" => 0..=0,
-            "count" | "days" => 1..=2,
-            "streak" => 2..=2,
-            _ => 1..=1,
-        };
-        self.needs_key(signal, index, name, name_span);
-        if !self.take_arguments(id, name, arguments, takes) {
-            return NOTHING;
-        }
-        let types = match name {
-            "seen" | "silent" => Types::BOOL,
-            "max" | "avg" => Types::NUMBER | Types::NULL,
-            "last" => Types::NUMBER | Types::TEXT | Types::BOOL | Types::NULL,
-            _ => Types::NUMBER,
-        };
-        match self.query(name, arguments) {
-            Some(query) => (Expr::Signal(index, query), types),
-            None => (Expr::Null, types),
-        }
-    }
-
-    /// `sum` and its like look at a `value` that the signal must name.
-    fn needs_key(&mut self, signal: &str, index: usize, name: &str, name_span: Range<usize>) {
-        let known = &self.names.signals[index];
-        let (missing, key) = match name {
-            "sum" | "max" | "avg" | "last" => (!known.has_value, "value"),
-            "distinct" => (!known.has_distinct, "distinct"),
-            _ => (false, ""),
-        };
-        if missing {
-            let message = format!("`{name}` looks at the `{key}` of a signal, and `{signal}` has none");
-            let help = match known.is_sequence {
-                true => "a sequence has neither value nor distinct: ask one of its steps".to_string(),
-                false => format!("add `{key} = \"properties.…\"` to [signals.{signal}]"),
-            };
-            let mistake = self.mistake_at(Code::MissingKey, name_span, message);
-            self.mistakes.push(mistake.help(help));
-        }
-    }
-
-    fn query(&mut self, name: &str, arguments: &[NodeId]) -> Option<SignalQuery> {
-        match name {
-            "total" => return Some(SignalQuery::Total),
-            "seen" => return Some(SignalQuery::Seen),
-            "last" => return Some(SignalQuery::Last),
-            "streak" => return self.streak(arguments[0], arguments[1]),
-            "days" => return self.days(arguments),
-            _ => {}
-        }
-        let length = self.constant_window(arguments[0]);
-        let ago = arguments.get(1).map(|ago| self.constant_window(*ago));
-        let window = length?.window();
-        Some(match name {
-            "count" => match ago {
-                Some(ago) => {
-                    let ago = ago?;
-                    let bucket = window.bucket.min(ago.bucket());
-                    SignalQuery::Count { window: super::Window { bucket, ..window }, ago: ago.length }
-                }
-                None => SignalQuery::Count { window, ago: 0 },
-            },
-            "sum" => SignalQuery::Sum(window),
-            "max" => SignalQuery::Max(window),
-            "avg" => SignalQuery::Avg(window),
-            "distinct" => SignalQuery::Distinct(window),
-            _ => SignalQuery::Silent(window.length),
-        })
-    }
-
-    fn days(&mut self, arguments: &[NodeId]) -> Option<SignalQuery> {
-        let mut lengths = Vec::new();
-        for argument in arguments {
-            let found = self.constant_window(*argument);
-            if found.is_some_and(|found| !found.is_in_days()) {
-                let mistake = self.mistake(Code::BadDuration, *argument, "`days` counts whole days");
-                self.mistakes.push(mistake.help("write the duration in d or w: \"7d\""));
-                lengths.push(None);
-            } else {
-                lengths.push(found);
-            }
-        }
-        let lengths: Vec<Duration> = lengths.into_iter().collect::<Option<_>>()?;
-        let window = super::Window { length: lengths[0].length, bucket: duration::DAY };
-        Some(SignalQuery::Days { window, ago: lengths.get(1).map_or(0, |ago| ago.length) })
-    }
-
-    fn streak(&mut self, other: NodeId, window: NodeId) -> Option<SignalQuery> {
-        let window = self.constant_window(window);
-        let Kind::Name(name) = self.tree.node(other).kind.clone() else {
-            let mistake = self.mistake(Code::WrongArguments, other, "`streak` takes the name of another signal first");
-            self.mistakes.push(mistake.help("without quotes: `failed.streak(succeeded, \"7d\")`"));
-            return None;
-        };
-        match self.names.signal(&name) {
-            Some(other) => Some(SignalQuery::Streak { other, window: window?.window() }),
-            None => {
-                self.unknown_signal(other, &name);
-                None
-            }
-        }
-    }
-
-    /// A duration that is not longer than the longest window.
-    fn constant_window(&mut self, id: NodeId) -> Option<Duration> {
-        let found = self.constant_duration(id)?;
-        if found.length > duration::WINDOW_MAX {
-            let message = format!("a window of {} is too long", duration::show(found.length));
-            let mistake = self.mistake(Code::BadDuration, id, message);
-            self.mistakes.push(mistake.help("400 days are the most"));
-            return None;
-        }
-        Some(found)
-    }
-
-    fn constant_duration(&mut self, id: NodeId) -> Option<Duration> {
-        let Some(text) = self.tree.text(id) else {
-            let mistake = self.mistake(Code::BadDuration, id, "a duration should stand here");
-            let help = match &self.tree.node(id).kind {
-                Kind::Number(number) => format!("with its unit, as a text: \"{number}d\""),
-                Kind::Call { name, .. } if name == "duration" => "as a text alone, such as \"7d\"".to_string(),
-                _ => "as a constant text, such as \"7d\"".to_string(),
-            };
-            self.mistakes.push(mistake.help(help));
-            return None;
-        };
-        let (message, help) = match duration::parse(text) {
-            Some(found) if found.length > 0 => return Some(found),
-            Some(_) => ("a duration of zero is nothing".to_string(), "the least is \"1s\"".to_string()),
-            None => duration::why_not(text),
-        };
-        let mistake = self.mistake(Code::BadDuration, id, message);
-        self.mistakes.push(mistake.help(help));
-        None
-    }
-
     /// Whether the number of arguments is right; reports it when not.
-    fn take_arguments(
+    pub(super) fn take_arguments(
         &mut self,
         id: NodeId,
         name: &str,

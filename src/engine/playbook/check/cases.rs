@@ -12,6 +12,23 @@ const START: Millis = 1_767_225_600_000;
 const TESTS_MAX: usize = 10_000;
 /// Most events of one test, repetitions counted.
 const EVENTS_MAX: i64 = 100_000;
+/// What Kairos reads of a message.
+const MEMBERS: [&str; 14] = [
+    "type",
+    "userId",
+    "anonymousId",
+    "groupId",
+    "previousId",
+    "messageId",
+    "event",
+    "name",
+    "category",
+    "properties",
+    "traits",
+    "context",
+    "timestamp",
+    "receivedAt",
+];
 const TYPES: [&str; 7] = ["track", "page", "screen", "identify", "group", "alias", "delete"];
 
 /// The tests of a file, of whatever can be made out of them.
@@ -58,6 +75,7 @@ impl Cases<'_> {
 
     fn event(&mut self, written: &written::Event) -> TestEvent {
         self.message_type(written);
+        self.spelling(written);
         let times = written.times.as_ref().map_or(1, |times| self.times(times));
         let every = written.every.as_ref().map_or(0, |every| self.length(every));
         if times > 1 && written.every.is_none() {
@@ -76,6 +94,18 @@ impl Cases<'_> {
                 Mistake::new(Code::UnknownCall, written.span.clone(), format!("there is no call type {found}"));
             let mistake = mistake.help(format!("known are {}", TYPES.join(", ")));
             self.mistakes.push(mistake.nearest(found.as_str().unwrap_or_default(), TYPES));
+        }
+    }
+
+    /// Keys that nobody would read, since their letters are of another case.
+    fn spelling(&mut self, written: &written::Event) {
+        for key in written.message.keys() {
+            let known = MEMBERS.into_iter().find(|known| known.eq_ignore_ascii_case(key));
+            if let Some(known) = known.filter(|known| known != key) {
+                let message = format!("`{key}` means nothing in an event");
+                let mistake = Mistake::new(Code::BadTest, written.span.clone(), message);
+                self.mistakes.push(mistake.help(format!("did you mean `{known}`?")));
+            }
         }
     }
 

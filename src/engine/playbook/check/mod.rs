@@ -3,10 +3,13 @@
 
 mod calls;
 mod cases;
+mod comparisons;
 pub mod duration;
 mod expression;
+mod lasting;
 mod moments;
 mod names;
+mod queries;
 mod range;
 mod roots;
 mod scores;
@@ -21,7 +24,7 @@ use duration::Duration;
 use expression::{Checked, Scope};
 use names::Names;
 
-use super::meant::{Compare, Playbook, Term, TermKind, Window};
+use super::meant::{Playbook, Term, TermKind};
 use super::mistake::{Code, Mistake};
 use super::written::{At, Written};
 

@@ -7,7 +7,7 @@ use super::cases::output_traits;
 use super::duration;
 use super::expression::{self, Scope};
 use crate::engine::playbook::meant::{Millis, OutputTrait, Path, Playbook, Root};
-use crate::engine::playbook::mistake::{Code, Mistake};
+use crate::engine::playbook::mistake::{Code, Mistake, nearest};
 use crate::engine::playbook::written::{self, At, Written};
 
 const MIN_INTERVAL: Millis = 3_600_000;
@@ -105,6 +105,10 @@ fn trait_path(check: &mut Check<'_>, source: &At<String>) -> Option<Path> {
         let mistake =
             Mistake::new(Code::BadPath, source.span.clone(), format!("`{}` is not kept of a person", source.value));
         let mistake = mistake.help("paths begin with `traits.`, `context.` or `group.`");
+        let mistake = match nearest(root, ["traits", "context", "group"]) {
+            Some(known) => mistake.help(format!("did you mean `{known}{}`?", &source.value.trim()[root.len()..])),
+            None => mistake,
+        };
         check.mistakes.push(match root {
             "properties" => mistake.help("properties belong to one event; `traits.`, `context.` and `group.` are kept"),
             "account" | "table" => Mistake { code: Code::NotYet, ..mistake },

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use super::Check;
 use super::duration::{self, DAY};
 use super::expression::Checked;
+use super::lasting::fed;
 use super::moments::signals_of;
 use super::range::Range;
 use super::truth::{Facts, against_number, conjuncts, holds_at_zero, is_count, key, reaches};
 use crate::engine::playbook::meant::{
-    Call, Compare, Expr, Millis, Moment, Playbook, Score, SignalKind, SignalQuery, Term, TermKind,
+    Call, Compare, Expr, Millis, Moment, Path, Playbook, Root, SignalKind, SignalQuery, TermKind,
 };
 use crate::engine::playbook::mistake::{Code, Mistake};
 use crate::engine::playbook::written::{self, Written};
@@ -115,10 +116,13 @@ impl Suspect<'_, '_> {
                 Expr::And(parts) if !truth.can_hold && parts.iter().all(|part| self.facts.truth(part).can_hold) => {
                     (Code::NeverTrue, "these conditions exclude each other: this is never true")
                 }
+                Expr::Or(parts) if !truth.can_fail && !parts.iter().any(|part| self.is_always(part)) => {
+                    (Code::AlwaysTrue, "one of these always holds: this is always true")
+                }
                 Expr::Compare(..) | Expr::In(..) | Expr::Signal(..) if !truth.can_hold => {
                     (Code::NeverTrue, "this is never true")
                 }
-                Expr::Compare(..) if !truth.can_fail => (Code::AlwaysTrue, "this is always true"),
+                Expr::Compare(..) | Expr::In(..) if !truth.can_fail => (Code::AlwaysTrue, "this is always true"),
                 _ => continue,
             };
             let mistake = Mistake::new(code, checked.span(self.check.file, id), message);
@@ -129,14 +133,46 @@ impl Suspect<'_, '_> {
         }
     }
 
+    /// What was said of a part by itself.
+    fn is_always(&self, part: &Expr) -> bool {
+        matches!(part, Expr::Compare(..) | Expr::In(..)) && !self.facts.truth(part).can_fail
+    }
+
     fn why(&self, meaning: &Expr) -> Option<String> {
-        let Expr::Compare(_, left, right) = meaning else { return None };
-        [left, right].into_iter().find_map(|side| match &**side {
-            Expr::Score(_) => Some("a score lies between 0 and 1, and not beyond what its terms can reach".to_string()),
-            Expr::Segment(_) => Some("no points reach this segment".to_string()),
-            Expr::Signal(signal, _) if self.facts.dead[*signal] => {
-                Some(format!("no event matches the signal `{}`", self.playbook.signals[*signal].name))
+        let dead = |signal: usize| {
+            let name = || format!("no event matches the signal `{}`", self.playbook.signals[signal].name);
+            self.facts.dead[signal].then(name)
+        };
+        let sides: Vec<&Expr> = match meaning {
+            Expr::Signal(signal, _) => return dead(*signal),
+            Expr::In(_, list) if matches!(&**list, Expr::List(items) if items.is_empty()) => {
+                return Some("nothing is in an empty list".to_string());
             }
+            Expr::And(parts) => {
+                let silent = |part: &Expr| matches!(part, Expr::Signal(_, SignalQuery::Silent(_)));
+                return parts
+                    .iter()
+                    .any(silent)
+                    .then(|| "`silent` says that there was none within that time".to_string());
+            }
+            Expr::In(left, _) => vec![left],
+            Expr::Compare(_, left, right) => vec![left, right],
+            _ => return None,
+        };
+        sides.into_iter().find_map(|side| match side {
+            Expr::Path(Path { root: Root::Type, .. }) => {
+                Some(format!("this signal hears {} alone", self.facts.types.join(", ")))
+            }
+            Expr::Path(Path { root: Root::Event, .. }) => Some(match self.facts.types.contains(&"track") {
+                true => "this signal hears events of other names alone".to_string(),
+                false => "only track calls have event names".to_string(),
+            }),
+            Expr::Score(_) => Some("a score lies between 0 and 1, and not beyond what its terms can reach".to_string()),
+            Expr::Segment(score) => {
+                let names = self.facts.segments[*score].join("\" and \"");
+                Some(format!("points reach no other segment than \"{names}\""))
+            }
+            Expr::Signal(signal, _) if self.facts.dead[*signal] => dead(*signal),
             Expr::Signal(_, SignalQuery::Days { .. } | SignalQuery::Distinct(_)) => {
                 Some("a window has so many days, and 256 values are remembered at most; none is below 0".to_string())
             }
@@ -155,6 +191,12 @@ impl Suspect<'_, '_> {
                 let message = "`until` is true whenever `when` is: the moment goes on and off in turn";
                 let mistake = Mistake::new(Code::Flapping, until.span(self.check.file, until.tree.root), message);
                 self.check.mistakes.push(mistake.help("leave a gap: begin above 0.7, end below 0.6"));
+            } else if moment.cooldown == 0 && moment.hold == 0 && self.facts.is_opposite(when.expr(), until.expr()) {
+                let message = "`until` begins right where `when` ends, and there is no `cooldown` and no `for`";
+                let mistake = Mistake::new(Code::Flapping, until.span(self.check.file, until.tree.root), message);
+                self.check
+                    .mistakes
+                    .push(mistake.help("leave a gap: begin above 0.7, end below 0.6; or add a `cooldown`"));
             }
         } else if moment.cooldown == 0 && moment.hold == 0 {
             let message =
@@ -162,10 +204,13 @@ impl Suspect<'_, '_> {
             let mistake = Mistake::new(Code::Flapping, name.clone(), message);
             self.check.mistakes.push(mistake.help("add `cooldown = \"30d\"`, or an `until` with a gap"));
         }
-        self.holds_too_long(moment, when);
-        if moment.needs_history.is_none() {
-            self.guesses(when);
+        if matches!(when.expr(), Expr::Bool(true)) {
+            let mistake =
+                Mistake::new(Code::AlwaysTrue, when.span(self.check.file, when.tree.root), "this is always true");
+            self.check.mistakes.push(mistake.help("the moment fires once for everybody"));
         }
+        self.holds_too_long(moment, when);
+        self.guesses(written, moment, when);
     }
 
     /// A `for` that outlasts the window, or the points, of what makes the condition true.
@@ -186,7 +231,7 @@ impl Suspect<'_, '_> {
     }
 
     /// "None in 90 days" is a guess until 90 days were recorded.
-    fn guesses(&mut self, when: &Checked) {
+    fn guesses(&mut self, written: &written::Moment, moment: &Moment, when: &Checked) {
         let bounds = self.facts.bounds(&conjuncts(when.expr()));
         let absent = |bounds: &std::collections::BTreeMap<String, Range>, meaning: &Expr| match meaning {
             Expr::Not(one) => match &**one {
@@ -204,6 +249,16 @@ impl Suspect<'_, '_> {
         for (id, meaning) in when.meanings.iter().enumerate() {
             let Some(length) = absent(&bounds, meaning) else { continue };
             if !self.facts.truth(meaning).can_fail || is_turned(when, id) {
+                continue;
+            }
+            if let (Some(needs), Some(text)) = (moment.needs_history, &written.needs_history) {
+                // What is asked of all time is never known for certain: any history is somebody's choice.
+                if needs < length && windowed(meaning) {
+                    let message = format!("this is less than the {} that `when` looks back", duration::show(length));
+                    let mistake = Mistake::new(Code::MissingHistory, text.span.clone(), message);
+                    let mistake = mistake.help(format!("take at least \"{}\"", duration::show(length)));
+                    self.check.mistakes.push(mistake.related(when.span(self.check.file, id), "what did not happen"));
+                }
                 continue;
             }
             let message = "that something did not happen is a guess while the history is short";
@@ -268,8 +323,13 @@ fn is_turned(checked: &Checked, id: usize) -> bool {
     false
 }
 
+/// Whether a part asks of a window.
+fn windowed(meaning: &Expr) -> bool {
+    counted(meaning).is_some_and(|(query, ..)| length(query).is_some())
+}
+
 /// A count or a sum against a constant.
-fn counted(meaning: &Expr) -> Option<(&SignalQuery, Compare, f64)> {
+pub(super) fn counted(meaning: &Expr) -> Option<(&SignalQuery, Compare, f64)> {
     let Expr::Compare(compare, left, right) = meaning else { return None };
     match against_number(*compare, left, right)? {
         (Expr::Signal(_, query), compare, bound) if is_count(query) || matches!(query, SignalQuery::Sum(_)) => {
@@ -279,7 +339,7 @@ fn counted(meaning: &Expr) -> Option<(&SignalQuery, Compare, f64)> {
     }
 }
 
-fn length(query: &SignalQuery) -> Option<Millis> {
+pub(super) fn length(query: &SignalQuery) -> Option<Millis> {
     match query {
         SignalQuery::Count { window, ago } | SignalQuery::Days { window, ago } => Some(window.length + ago),
         SignalQuery::Sum(window) | SignalQuery::Distinct(window) | SignalQuery::Streak { window, .. } => {
@@ -299,56 +359,6 @@ fn is_tiny(query: &SignalQuery) -> bool {
         | SignalQuery::Streak { window, .. } => window.length <= window.bucket,
         _ => false,
     }
-}
-
-/// How long one occurrence can keep a part true that needs one, and what ends then.
-fn fed(playbook: &Playbook, part: &Expr) -> Option<(String, Millis)> {
-    if let Some((query, compare, bound)) = counted(part) {
-        return length(query)
-            .filter(|_| !holds_at_zero(compare, bound))
-            .map(|length| ("this window".to_owned(), length));
-    }
-    let score = demanded(playbook, part)?;
-    lasting(score).map(|lasting| (format!("the points of `{}` last", score.name), lasting))
-}
-
-/// The score that must be above 0 for a part to hold.
-fn demanded<'p>(playbook: &'p Playbook, part: &Expr) -> Option<&'p Score> {
-    let is_above = |score: &usize, text: &Expr| match text {
-        Expr::Text(name) => {
-            let mut segments = playbook.scores[*score].segments.iter();
-            segments.any(|segment| *segment.name == **name && segment.threshold > 0.0)
-        }
-        _ => false,
-    };
-    let score = match part {
-        Expr::Compare(Compare::Equal, left, right) => match (&**left, &**right) {
-            (Expr::Segment(score), text) | (text, Expr::Segment(score)) => is_above(score, text).then_some(*score),
-            _ => None,
-        },
-        Expr::In(left, list) => match (&**left, &**list) {
-            (Expr::Segment(score), Expr::List(items)) => {
-                items.iter().all(|text| is_above(score, text)).then_some(*score)
-            }
-            _ => None,
-        },
-        Expr::Compare(compare, left, right) => match against_number(*compare, left, right)? {
-            (Expr::Score(score), compare, bound) => (!holds_at_zero(compare, bound)).then_some(*score),
-            _ => None,
-        },
-        _ => None,
-    };
-    score.map(|score| &playbook.scores[score])
-}
-
-/// How long the points of one occurrence last; `None`: some points don't come from occurrences.
-fn lasting(score: &Score) -> Option<Millis> {
-    let lifespan = |term: &Term| match &term.kind {
-        TermKind::Behaviour { lifespan, .. } => Some(lifespan.length),
-        TermKind::Attribute { .. } => None,
-    };
-    let lifespans: Option<Vec<Millis>> = score.terms.iter().filter(|term| term.points > 0).map(lifespan).collect();
-    lifespans?.into_iter().max()
 }
 
 /// The call types a signal listens to, and the folded names of its events.

@@ -82,9 +82,11 @@ impl Facts {
             }
             Expr::Or(parts) => {
                 let each: Vec<Truth> = parts.iter().map(|part| self.truth(part)).collect();
+                let opposites = parts.iter().map(|part| Expr::Not(Box::new(part.clone())));
                 Truth {
                     can_hold: each.iter().any(|part| part.can_hold),
-                    can_fail: each.iter().all(|part| part.can_fail),
+                    can_fail: each.iter().all(|part| part.can_fail)
+                        && !self.contradict(&Expr::And(opposites.collect())),
                 }
             }
             Expr::Signal(signal, SignalQuery::Seen | SignalQuery::Silent(_)) if self.is_dead(*signal) => {
@@ -95,7 +97,7 @@ impl Facts {
                 Expr::List(items) => {
                     let can_be =
                         |item: &Expr| self.texts(Compare::Equal, left, item).is_none_or(|truth| truth.can_hold);
-                    Truth { can_hold: items.iter().any(can_be), can_fail: true }
+                    Truth { can_hold: items.iter().any(can_be), can_fail: !self.names_all_segments(left, items) }
                 }
                 _ => EITHER,
             },
@@ -128,11 +130,19 @@ impl Facts {
             Expr::Path(Path { root: Root::Event, .. }) if !self.types.is_empty() => self.is_named(text),
             _ => return None,
         };
+        let only = can_be && matches!(subject, Expr::Segment(score) if self.segments[*score].len() == 1);
         match compare {
-            Compare::Equal => Some(Truth { can_hold: can_be, can_fail: true }),
-            Compare::NotEqual => Some(Truth { can_hold: true, can_fail: can_be }),
+            Compare::Equal => Some(Truth { can_hold: can_be, can_fail: !only }),
+            Compare::NotEqual => Some(Truth { can_hold: !only, can_fail: can_be }),
             _ => None,
         }
+    }
+
+    /// Whether a list holds every segment that can be reached.
+    fn names_all_segments(&self, subject: &Expr, items: &[Expr]) -> bool {
+        let Expr::Segment(score) = subject else { return false };
+        let is_named = |name: &String| items.iter().any(|item| self.text(item) == Some(name));
+        self.segments.get(*score).is_some_and(|names| names.iter().all(is_named))
     }
 
     /// Whether an event that the signal listens to can have this name.
@@ -185,8 +195,14 @@ impl Facts {
                 }
             }
         }
+        if (0..self.segments.len()).any(|score| self.no_segment_left(score, &parts)) {
+            return true;
+        }
         let keys: BTreeSet<String> = parts.iter().map(|part| key(part)).collect();
         parts.iter().any(|part| match part {
+            Expr::Compare(Compare::NotEqual, left, right) => {
+                keys.contains(&key(&Expr::Compare(Compare::Equal, left.clone(), right.clone())))
+            }
             Expr::Signal(signal, SignalQuery::Silent(length)) => parts
                 .iter()
                 .any(|part| demands(part).is_some_and(|(other, window)| other == *signal && window <= *length)),
@@ -195,16 +211,38 @@ impl Facts {
         })
     }
 
+    /// Whether the parts that name a score's segments leave none of them.
+    fn no_segment_left(&self, score: usize, parts: &[&Expr]) -> bool {
+        let is_asked = parts.iter().any(|part| allows(part, score, "").is_some());
+        let is_left = |name: &String| parts.iter().all(|part| allows(part, score, name).unwrap_or(true));
+        is_asked && !self.segments[score].iter().any(is_left)
+    }
+
     /// For each value that is compared with numbers, what all comparisons together leave of it.
     pub fn bounds(&self, parts: &[&Expr]) -> BTreeMap<String, Range> {
         let mut bounds: BTreeMap<String, Range> = BTreeMap::new();
-        for part in parts {
-            let Expr::Compare(compare, left, right) = part else { continue };
-            let Some((subject, compare, bound)) = against_number(*compare, left, right) else { continue };
+        for (subject, compare, bound) in parts.iter().filter_map(|part| compared(part)) {
             let range = bounds.entry(key(subject)).or_insert_with(|| self.range(subject).unwrap_or(Range::ALL));
             *range = range.and(bounded(subject, compare, bound));
         }
+        // `!(x > 5)` holds of what is no number too: it says something only of what is one for certain.
+        for part in parts {
+            let Expr::Not(one) = part else { continue };
+            let Some((subject, compare, bound)) = compared(one) else { continue };
+            let key = key(subject);
+            if let Some(known) = bounds.get(&key).copied().or_else(|| self.range(subject)) {
+                bounds.insert(key, known.and(bounded(subject, opposite(compare), bound)));
+            }
+        }
         bounds
+    }
+
+    /// Whether one condition begins right where the other ends.
+    pub fn is_opposite(&self, when: &Expr, then: &Expr) -> bool {
+        if let (Some((a, compare, bound)), Some((b, then, other))) = (compared(when), compared(then)) {
+            return key(a) == key(b) && bounded(a, opposite(compare), bound) == bounded(b, then, other);
+        }
+        matches!(then, Expr::Not(one) if key(one) == key(when))
     }
 
     /// Whether one condition holds whenever the other does.
@@ -272,6 +310,44 @@ pub fn against_number<'e>(compare: Compare, left: &'e Expr, right: &'e Expr) -> 
         (subject, Expr::Number(bound)) => Some((subject, compare, *bound)),
         (Expr::Number(bound), subject) => Some((subject, turned(compare), *bound)),
         _ => None,
+    }
+}
+
+/// A comparison with a number that only numbers meet.
+fn compared(part: &Expr) -> Option<(&Expr, Compare, f64)> {
+    match part {
+        Expr::Compare(compare, left, right) if *compare != Compare::NotEqual => against_number(*compare, left, right),
+        _ => None,
+    }
+}
+
+/// What a part says of a segment; `None`: nothing of this score's.
+fn allows(part: &Expr, score: usize, segment: &str) -> Option<bool> {
+    let is_it = |subject: &Expr| matches!(subject, Expr::Segment(other) if *other == score);
+    let is_named = |text: &Expr| matches!(text, Expr::Text(name) if **name == *segment);
+    match part {
+        Expr::Compare(compare, left, right) if is_it(left) || is_it(right) => {
+            let named = is_named(left) || is_named(right);
+            Some(if *compare == Compare::NotEqual { !named } else { named })
+        }
+        Expr::In(left, list) if is_it(left) => match &**list {
+            Expr::List(items) => Some(items.iter().any(is_named)),
+            _ => None,
+        },
+        Expr::Not(one) => allows(one, score, segment).map(|allowed| !allowed),
+        _ => None,
+    }
+}
+
+/// Of what is a number for certain.
+fn opposite(compare: Compare) -> Compare {
+    match compare {
+        Compare::Equal => Compare::NotEqual,
+        Compare::NotEqual => Compare::Equal,
+        Compare::Less => Compare::GreaterEqual,
+        Compare::LessEqual => Compare::Greater,
+        Compare::Greater => Compare::LessEqual,
+        Compare::GreaterEqual => Compare::Less,
     }
 }
 

@@ -22,10 +22,6 @@ impl Types {
     pub fn can_be(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
-
-    pub fn is_only(self, other: Self) -> bool {
-        self.0 & !other.0 == 0
-    }
 }
 
 impl BitOr for Types {

@@ -35,6 +35,18 @@ impl<'t> Fields<'t> {
         text(value).or_else(|| wrong_type(value, key, "a text", mistakes))
     }
 
+    /// A text that is a duration: a number in its stead lacks its unit.
+    pub fn duration(&mut self, key: &'static str, mistakes: &mut Vec<Mistake>) -> Option<At<String>> {
+        let before = mistakes.len();
+        let found = self.text(key, mistakes);
+        if let (Some(mistake), Some(DeValue::Integer(number))) =
+            (mistakes.get_mut(before), self.table.get(key).map(toml::Spanned::get_ref))
+        {
+            mistake.help = Some(format!("durations are texts with a unit: `{key} = \"{}d\"`", number.as_str()));
+        }
+        found
+    }
+
     /// One text, or a list of them.
     pub fn texts(&mut self, key: &'static str, mistakes: &mut Vec<Mistake>) -> Option<At<Vec<At<String>>>> {
         let value = self.value(key)?;

@@ -150,7 +150,7 @@ fn settings(value: &toml::Spanned<DeValue<'_>>, mistakes: &mut Vec<Mistake>) -> 
     };
     let mut fields = Fields::new(table, value.span(), "`[settings]`");
     let settings = Settings {
-        min_interval: fields.text("min_interval", mistakes),
+        min_interval: fields.duration("min_interval", mistakes),
         free_mail: fields.texts("free_mail", mistakes).map_or_else(Vec::new, |list| list.value),
         revision: fields.number("revision", mistakes),
     };
@@ -195,7 +195,7 @@ fn signal(name: At<String>, mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>)
         on: fields.texts("on", mistakes),
         event: fields.texts("event", mistakes),
         sequence: fields.texts("sequence", mistakes),
-        within: fields.text("within", mistakes),
+        within: fields.duration("within", mistakes),
         filter: fields.text("where", mistakes),
         value: fields.text("value", mistakes),
         distinct: fields.text("distinct", mistakes),
@@ -256,7 +256,7 @@ fn term(mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) -> Term {
         label: fields.text("label", mistakes),
         points: fields.number("points", mistakes),
         signal: fields.text("signal", mistakes),
-        lifespan: fields.text("lifespan", mistakes),
+        lifespan: fields.duration("lifespan", mistakes),
         cap: fields.number("cap", mistakes),
         when: fields.text("when", mistakes),
     };
@@ -288,9 +288,9 @@ fn moment(name: At<String>, mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>)
     let moment = Moment {
         when: fields.text("when", mistakes),
         until: fields.text("until", mistakes),
-        hold: fields.text("for", mistakes),
-        cooldown: fields.text("cooldown", mistakes),
-        needs_history: fields.text("needs_history", mistakes),
+        hold: fields.duration("for", mistakes),
+        cooldown: fields.duration("cooldown", mistakes),
+        needs_history: fields.duration("needs_history", mistakes),
         score: fields.text("score", mistakes),
         in_traits: fields.flag("trait", mistakes).is_some_and(|flag| flag.value),
         ended: fields.flag("ended", mistakes).is_some_and(|flag| flag.value),

@@ -97,7 +97,7 @@ fn event(mut fields: Fields<'_>, mistakes: &mut Vec<Mistake>) -> Event {
         span: fields.span.clone(),
         at: time(&mut fields, "at", mistakes),
         times: fields.number("times", mistakes),
-        every: fields.text("every", mistakes),
+        every: fields.duration("every", mistakes),
         message: fields.others().into_iter().map(|(key, value)| (key.value, json(value.get_ref()))).collect(),
     }
 }
