@@ -344,6 +344,45 @@ impl Parser {
     }
 }
 
+// What tree comes of which text, `tests/cel` asks beside another parser.
 #[cfg(test)]
-#[path = "parser_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_cover_brackets() {
+        let tree = parse("(a + b) * c").unwrap();
+        assert_eq!(tree.node(tree.root).span, 0..11);
+    }
+
+    #[test]
+    fn errors_help() {
+        let error = |source: &str| parse(source).expect_err(source);
+        assert_eq!(error("a and b").help.as_deref(), Some("use `&&`"));
+        assert_eq!(error("not x.seen()").help.as_deref(), Some("use `!`: `!x.seen()`"));
+        assert_eq!(error("(a == 1").span, 0..1);
+        assert_eq!(error("a ==").span, 4..4);
+        assert_eq!(error("").message, "there is no expression here");
+        assert_eq!(error("a > 1,000").help.as_deref(), Some("numbers have no commas: 1000, not 1,000"));
+        assert!(parse("!-x").is_err() && parse("!-1").is_ok(), "as in CEL");
+    }
+
+    #[test]
+    fn limits_hold() {
+        assert!(parse(&format!("{}1{}", "(".repeat(60), ")".repeat(60))).is_ok());
+        for source in [
+            format!("{}1{}", "(".repeat(2000), ")".repeat(2000)),
+            format!("x{}", ".x".repeat(1000)),
+            format!("x{}", "[x".repeat(1000)),
+            format!("1{}", "+1".repeat(1500)),
+            "!".repeat(4000) + "x",
+            "-".repeat(4000) + "x",
+            format!("a{}", "?a:a".repeat(900)),
+            format!("a{}", "&&a".repeat(1200)),
+            "a".repeat(5000),
+        ] {
+            assert!(parse(&source).is_err(), "{}…", &source[..20]);
+        }
+        assert!(parse(&format!("a{}", "&&a".repeat(900))).is_ok(), "chains of && are flat");
+    }
+}
