@@ -121,6 +121,12 @@ fn message(pick: Pick, clock: i64) -> String {
         _ => String::new(),
     };
     let repeat = if more == 5 || wrap == 15 { format!(",\"messageId\":\"m{}\"", detail % 2) } else { String::new() };
+    // Any call may name its group.
+    let group_id = match what {
+        35..=38 => String::new(),
+        _ if wrap % 4 == 1 => format!(",\"groupId\":\"g{}\"", detail % 2 + 1),
+        _ => String::new(),
+    };
     let amount = ["1", "2.5", "\"7.25\"", "null", "\"x\"", "12", "0.000001", "\"3e0\""][nth];
     let properties = format!(
         "\"amount\":{amount},\"item\":{},\"tags\":[\"pro\",{}],\"yes\":{},\"n\":{detail},\"deep\":{{\"a b\":{{\"c\":{detail}}}}}",
@@ -147,7 +153,7 @@ fn message(pick: Pick, clock: i64) -> String {
             "\"type\":\"Track\",\"event\":\"Other\",\"category\":\"u1\",\"context\":{{\"traits\":{{\"title\":\"T{detail}\"}}}}"
         ),
     };
-    format!("{{{}{time}{repeat},{rest}}}", ids(pick))
+    format!("{{{}{group_id}{time}{repeat},{rest}}}", ids(pick))
 }
 
 fn traits(detail: u8, wrap: u8) -> &'static str {
