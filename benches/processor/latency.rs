@@ -52,7 +52,7 @@ fn arrivals(site: &Site, span: Duration) -> Vec<i64> {
         .expect("a consumer");
     let mut list = TopicPartitionList::new();
     for partition in 0..PARTITIONS {
-        list.add_partition_offset(&site.outgoing, partition, Offset::Beginning).expect("a valid offset");
+        list.add_partition_offset(&site.outgoing, partition, Offset::End).expect("a valid offset");
     }
     reader.assign(&list).expect("partitions can be assigned");
     let started = Instant::now();

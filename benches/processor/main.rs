@@ -5,7 +5,8 @@
 //!
 //! Catch-up: events that lie there already, to the last commit: rate, CPU and memory of each process. Latency: from before
 //! a record is sent to when a `read_committed` reader has what it caused, at 2,000 events/s. Restore: a million users from
-//! their snapshots. Only ratios within one run mean anything: broker, readers and writers share the machine.
+//! their snapshots; then how long the stream stalls while all of them are cut. Only ratios within one run mean anything:
+//! broker, readers and writers share the machine.
 
 #[path = "../events/mod.rs"]
 mod browser;
@@ -22,7 +23,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use support::broker::shared;
-use support::kairos::Site;
+use support::kairos::{Instance, Site};
 use support::{now, topics};
 use usage::Usage;
 
@@ -111,7 +112,10 @@ fn latency() {
 
 fn restore(users: usize) {
     println!("restore: {users} users, {PARTITIONS} partitions, 2 threads, the shipped playbook");
-    let site = Site::new(shared(), "bench-restore", PARTITIONS, &shipped()).with("snapshots", "interval = \"10m\"");
+    // With one trait more, by which a message tells when its record was sent.
+    let shipped = std::fs::read_to_string(shipped()).expect("the shipped playbook is there");
+    let (_folder, playbook) = playbook(&shipped.replacen("[traits]", "[traits]\nmk_sent = [\"traits.sent\"]", 1));
+    let mut site = Site::new(shared(), "bench-restore", PARTITIONS, &playbook).with("snapshots", "interval = \"1d\"");
     events::write(&site.raw, users, users, now());
     let mut instance = site.start("one");
     site.wait_until_done(&mut [&mut instance]);
@@ -138,7 +142,20 @@ fn restore(users: usize) {
     for line in instance.log().lines().filter(|line| line.contains("the partition is restored")) {
         println!("    {}", &line[line.find("partition=").unwrap_or(0)..]);
     }
-    instance.stop();
+    stall("no snapshot", &site, instance);
+    site.settings.push(("snapshots", "interval = \"12s\"".to_owned()));
+    stall("all of them cut", &site, site.start("one"));
+}
+
+/// The longest that a message took, with what is cut meanwhile.
+fn stall(what: &str, site: &Site, instance: Instance) {
+    topics::wait_for("the instance to be ready", || instance.get("/readyz").is_some_and(|(status, _)| status == 200));
+    latency::measure(what, site, 2_000, Duration::from_secs(30));
+    let metric = |name: &str| instance.metric(name).unwrap_or_default();
+    let (count, took) = (metric("kairos_snapshot_seconds_count"), metric("kairos_snapshot_seconds_sum"));
+    println!("    {count} snapshots, {:.1} s each", took / count.max(1.0));
+    // Nothing of this run is to shorten the next one's restore.
+    instance.kill();
 }
 
 fn shipped() -> PathBuf {

@@ -11,7 +11,7 @@ use proptest::test_runner::TestCaseError;
 use crate::compare::{number, runner};
 use crate::model::time::{DAY, HOUR, MINUTE};
 use crate::model::{Input, Reading};
-use crate::world::{Seen, World, changed, state};
+use crate::world::{Seen, World, changed, state, whole};
 use crate::{engine, generate};
 
 /// A turn of the shell: what, and how much of it.
@@ -175,6 +175,22 @@ fn cases(stream: impl Strategy<Value = (Change, Vec<generate::Pick>, Vec<Extra>,
     let Seen { restores, from_deltas, inside_a_minute, steps_inside_a_cut } = seen.get();
     let all = [restores, from_deltas, inside_a_minute, steps_inside_a_cut];
     assert!(all.iter().all(|count| *count > 0), "something never happened: {:?}", seen.get());
+}
+
+/// Snapshots of this version lie in people's buckets: this build and all later ones read them.
+#[test]
+fn state_of_version_1_reads_for_ever() {
+    let golden = include_bytes!("../golden/state-v1.kairos");
+    let program = engine::compile(include_str!("../golden/state-v1.toml")).expect("a playbook");
+    let fingerprint = program.playbook.fingerprint.clone();
+    let mut engine = engine::start(program, &Reading::default());
+    engine.load(golden).expect("it reads");
+    engine.finish_load(&fingerprint);
+    let cells = engine.parts(None).cells;
+    let empty = engine.program().cells.iter().zip(&cells).filter(|(_, (profiles, _))| *profiles == 0);
+    assert_eq!(empty.map(|(cell, _)| format!("{cell:?}")).collect::<Vec<_>>(), [""; 0], "nobody has one");
+    // While this is the version that is written, the same bytes come back.
+    assert!(whole(&mut engine) == golden, "what is written has changed: that needs a new version");
 }
 
 /// A playbook, and before which input which other one takes over.

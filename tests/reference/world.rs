@@ -307,7 +307,7 @@ pub fn changed(engine: &mut Engine, program: Arc<Program>) -> Engine {
     after
 }
 
-fn whole(engine: &mut Engine) -> Vec<u8> {
+pub fn whole(engine: &mut Engine) -> Vec<u8> {
     let mut block = Vec::new();
     engine.begin_cut(true);
     while !engine.cut(1_000, &mut block) {}

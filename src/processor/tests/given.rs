@@ -21,6 +21,7 @@ segments = { cold = 0.0, hot = 0.5 }
 terms = [{ signal = "came", points = 2, lifespan = "2h", label = "came" }]
 [moments.busy]
 when = 'came.count("10m") >= 2'
+trait = true
 ended = true
 [moments.quiet]
 when = 'came.silent("1h")'

@@ -53,6 +53,34 @@ fn what_is_committed_is_what_one_engine_says() {
     assert!(cases < 20 || sums.iter().all(|(_, count)| *count > 0), "something never happened: {sums:?}");
 }
 
+/// Restored from a snapshot that was cut in a silence, a partition does not know how far its log alone would bring the
+/// clock. The late record it meets must be met under the same clock again by whoever begins from an older snapshot.
+#[test]
+fn a_late_record_after_a_restore_keeps_its_clock() {
+    let cluster: MockCluster<'static, DefaultProducerContext> = MockCluster::new(1).expect("a cluster");
+    for topic in ["raw-0", "group-0.marks"] {
+        cluster.create_topic(topic, 1, 1).expect("a topic");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::new(cluster.bootstrap_servers(), folder.path(), 0);
+    world.ledger.is_faulty = false;
+    world.restore();
+    let page = || r#"{"type":"page","userId":"u"}"#.to_owned();
+    world.say(0, page());
+    world.turns();
+    assert!(world.commit());
+    world.snapshot();
+    world.idle();
+    world.snapshot();
+    world.crash();
+    world.say(-15 * 60_000, page());
+    world.turns();
+    assert!(world.commit());
+    world.damage();
+    world.crash();
+    world.end();
+}
+
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }

@@ -111,7 +111,7 @@ impl World {
     }
 
     /// All that is in memory goes; back to what is committed.
-    fn crash(&mut self) {
+    pub fn crash(&mut self) {
         self.seen.crashes += 1;
         let position = self.committed();
         self.seen.inside_a_minute += u32::from(position.is_some_and(|position| position.cursor.is_some()));
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Up to the end of the log; a commit where a minute does not fit.
-    fn turns(&mut self) {
+    pub fn turns(&mut self) {
         let patience = Instant::now() + PATIENCE;
         loop {
             self.take_over();
@@ -197,7 +197,7 @@ impl World {
     }
 
     /// False: all was lost in the middle of it.
-    fn commit(&mut self) -> bool {
+    pub fn commit(&mut self) -> bool {
         let reading = self.reading.as_mut().expect("it is restored before anything else");
         reading.collect(&mut self.batch);
         self.ledger.gives_up = self.ledger.is_faulty && self.random.one_in(6);
@@ -257,17 +257,29 @@ impl World {
                 3 => format!(r#"{{"type":"page","anonymousId":"a{}"}}"#, user % 2),
                 _ => format!(r#"{{"type":"page","userId":"u{user}"}}"#),
             };
-            let time = self.time.wall() + away;
-            self.ledger.append(&self.shared.config.raw_topic, time, text.as_bytes());
-            self.log.push((time, text.into_bytes()));
+            self.say(away, text);
         }
+    }
+
+    /// A record, so long from now.
+    pub fn say(&mut self, away: Millis, text: String) {
+        let time = self.time.wall() + away;
+        self.ledger.append(&self.shared.config.raw_topic, time, text.as_bytes());
+        self.log.push((time, text.into_bytes()));
+    }
+
+    /// A snapshot of here and now, named by a commit.
+    pub fn snapshot(&mut self) {
+        self.cut();
+        self.name();
+        assert!(self.commit());
     }
 
     fn pass(&mut self, time: Millis) {
         self.time.wall.fetch_add(time, Ordering::Relaxed);
     }
 
-    fn idle(&mut self) {
+    pub fn idle(&mut self) {
         let end = self.log.len() as i64;
         for time in [10 * SECOND, 2 * MINUTE, 20 * MINUTE] {
             self.pass(time);
@@ -309,7 +321,7 @@ impl World {
     }
 
     /// The newest snapshot is gone. What was done before a changed playbook could only be had again from it.
-    fn damage(&mut self) {
+    pub fn damage(&mut self) {
         let position = self.committed().filter(|_| self.seen.changes == 0);
         let Some(id) = position.and_then(|position| position.snapshots.into_iter().next()) else { return };
         self.seen.damaged += 1;
@@ -353,9 +365,7 @@ impl World {
         self.ledger.is_faulty = false;
         for _ in 0..3 {
             self.turns();
-            self.cut();
-            self.name();
-            assert!(self.commit());
+            self.snapshot();
         }
         self.pass(3 * HOUR);
         self.idle();
