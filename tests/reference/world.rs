@@ -249,8 +249,7 @@ impl<'a> World<'a> {
         let fingerprint = program.playbook.fingerprint.clone();
         let first = from.map_or(0, |at| self.load(at));
         self.engine.finish_load(&fingerprint);
-        let facts = self.facts[first..].to_vec();
-        for fact in facts {
+        for fact in self.facts[first..].iter().copied() {
             let input = match fact {
                 Fact::Record(at) => engine::meant(&self.inputs[at]),
                 Fact::Mark(mark) => kairos::engine::Input::Mark(mark),

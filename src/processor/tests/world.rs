@@ -270,6 +270,7 @@ impl World {
 
     /// A snapshot of here and now, named by a commit.
     pub fn snapshot(&mut self) {
+        assert!(self.commit());
         self.cut();
         self.name();
         assert!(self.commit());
