@@ -244,6 +244,8 @@ proptest! {
             said.moments.iter().map(|m| match m.next { Next::Fires(flip) | Next::Ends(flip) => flip }).collect();
         let whens: Vec<Flip> = said.moments.iter().map(|m| m.when.flips.expect("a condition flips or not")).collect();
         let (segment, falls) = (said.scores[0].segment.clone(), said.scores[0].falls.clone());
+        // A segment may be left and come back between two looks.
+        let foreseen: Vec<Flip> = whens.iter().copied().chain(falls.as_ref().map(|falls| falls.left)).collect();
         let mut first = vec![Flip::Never; 2];
         let mut flipped = [Flip::Never; 2];
         let mut left = Flip::Never;
@@ -262,7 +264,7 @@ proptest! {
                     first[nth] = Flip::At(Time(minute));
                 }
             }
-            if minute % (20 * MINUTE) == 0 || whens.contains(&Flip::At(Time(minute))) || minute < clock + 40 * MINUTE {
+            if minute % (20 * MINUTE) == 0 || foreseen.contains(&Flip::At(Time(minute))) || minute < clock + 40 * MINUTE {
                 let now = subject(&engine, false);
                 for (nth, flipped) in flipped.iter_mut().enumerate() {
                     if *flipped == Flip::Never && now.moments[nth].when.value != said.moments[nth].when.value {
