@@ -299,7 +299,8 @@ impl Engine {
             clock,
             history: &history,
             hold: hold(self.hold_back, clock),
-            is_release: self.release() == Some(clock),
+            // An event at that very clock comes after the minute, and is like any other.
+            is_release: self.release() == Some(clock) && cause.is_none(),
         };
         let mut emit = |value: Vec<u8>| {
             actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));

@@ -42,7 +42,12 @@ pub fn inputs(picks: &[Pick]) -> Vec<Input> {
         all.push(match pick.what {
             // While idle the clock goes on; there is none before the first record.
             0 if all.iter().any(|input| matches!(input, Input::Record { .. })) => Input::Clock(clock),
-            1 => Input::HoldBack { until: latest + some * 25 * MINUTE, resumed: pick.more > 4 },
+            // Later than the clock, as it always is; often a whole minute.
+            1 => {
+                let until = latest + 1 + some * 25 * MINUTE;
+                let whole = (until + MINUTE - 1).div_euclid(MINUTE) * MINUTE;
+                Input::HoldBack { until: if pick.wrap < 8 { whole } else { until }, resumed: pick.more > 4 }
+            }
             2 => Input::Horizon(clock + (some - 2) * HOUR),
             // Far ahead of the others, which are not: the clock does not come back.
             3 => {
