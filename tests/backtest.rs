@@ -214,10 +214,10 @@ fn the_summary_and_the_page_tell_what_matters() {
         "44 records, 43 events, 2 users",
         "1 rejected 1 not_json events:44: not JSON",
         "keen 2 2 0 1.4 d 18.7 d 0 █···",
-        "left: for accountclosd, did you mean \"Account Closed\"?",
+        "left: did you mean \"Account Closed\"?",
         "properties.depth is compared as a number, but held a text 1 times",
         "outcome: bought within 14.0 d, 1 users had it",
-        "keen: 1 of 2 first firings; precision 50% (9-91%), recall 100%, base rate 50.0%, lift 1.0, median lead 12.5 d",
+        "keen 2 1 50% (9-91%) 100% (21-100%) 50.0% 1.0 (0.2-1.8) 12.5 d 0 0",
         "interest low ",
         "by day ",
     ] {
@@ -233,6 +233,29 @@ fn the_summary_and_the_page_tell_what_matters() {
     assert!(!page.contains("http"), "it needs nothing else");
 }
 
+/// What each moment foretold, a row each, as words.
+fn foretold(text: &str, moment: &str) -> Vec<String> {
+    let rows = text.split("outcome: ").nth(1).expect("an outcome").lines();
+    let row = rows.map(str::trim).find(|row| row.starts_with(&format!("{moment} "))).expect("a row");
+    row.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn an_outcome_that_comes_in_late_counts_when_it_was() {
+    let folder = Folder::new();
+    let bought = |days: u32, at: u32| json!({"type": "track", "event": "Order Completed", "userId": "a", "timestamp": time(days * 1_440), "receivedAt": time(at * 1_440)});
+    // Keen on the first day; bought on the tenth, and on the third, which is known on the twelfth.
+    let mut lines: Vec<String> = (0..4).map(|n| view("a", n * 60)).collect();
+    lines.extend([bought(10, 10), bought(3, 12)].map(|event| event.to_string()));
+    lines.push(view("b", 20 * 1_440));
+    folder.write("events", lines.join("\n").as_bytes());
+    let text = stdout(&folder.run(&["--outcome", "bought", "--within", "5d", "events"]));
+    assert_eq!(foretold(&text, "keen")[1..4], ["1", "1", "100%"], "{text}");
+    // Nobody's firing is left for a horizon that is longer than what there is.
+    let text = stdout(&folder.run(&["--outcome", "bought", "--within", "25d", "events"]));
+    assert_eq!(foretold(&text, "keen")[1..4], ["0", "0", "-"], "{text}");
+}
+
 #[test]
 fn two_playbooks_are_compared_and_budgets_kept() {
     let folder = Folder::new();
@@ -245,10 +268,10 @@ fn two_playbooks_are_compared_and_budgets_kept() {
     let output = folder.run(&["--against", "other.toml", "--fail-if", "moments > 1.9x", "events"]);
     let text = stdout(&output);
     assert!(
-        text.contains("  keen: 1 only in new, 0 only in old, 1 in both (1 earlier, 0 later, median -1.0 h)"),
+        text.contains("  keen: 1 only in new, 0 only in old, 1 in both (1 earlier, 0 later, median 1.0 h earlier)"),
         "{text}"
     );
-    assert!(text.contains("    1 users gained: b\n"), "{text}");
+    assert!(text.contains("    1 user gained: b\n"), "{text}");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "budget passed: moments > 1.9x (2 against 1)\n");
     assert!(folder.run(&["--against", "other.toml", "--fail-if", "moments > 2x", "events"]).status.success());

@@ -96,9 +96,10 @@ impl Engine {
             self.counts.ids_forgotten += u64::from(refused);
             self.body.set(SEEN, |out| out.extend_from_slice(&self.packed));
         }
-        let before = self.watch.as_ref().map(|watch| watch.total(&self.body));
+        let before = self.watch.as_ref().map_or(0, |watch| watch.total(&self.body));
         self.link_and_merge(at, &event);
         let kind = self.table.profile(at).kind;
+        let watched = self.watch_merge(at, before);
         if kind == Kind::User && event.user_id.is_none() {
             event.user_id = Some(self.table.profile(at).id.to_string().into());
         }
@@ -106,8 +107,8 @@ impl Engine {
         self.counts.clamped_events += u64::from(own > record_time);
         let when = When { time: own.min(record_time), arrival, clock };
         self.observer.observe(&self.program, &mut self.body, &event, when, &mut self.counts.matched);
-        if let (Some(watch), Some(before), Kind::User) = (&mut self.watch, before, kind) {
-            watch.look(&self.body, before, &self.table.profile(at).id);
+        if let (Some(watch), Kind::User) = (&mut self.watch, kind) {
+            watch.event(&self.body, watched, &self.table.profile(at).id, when.time);
         }
         match kind {
             Kind::User => self.evaluate(at, Some(offset), actions),
@@ -125,6 +126,13 @@ impl Engine {
         self.body.clear();
         self.body.set(FIRST, |out| varint::put_signed(out, clock));
         at
+    }
+
+    /// What came to the signal that is looked on at with another profile; how often it occurred by then.
+    fn watch_merge(&mut self, at: ProfileId, before: u64) -> u64 {
+        let Some(watch) = &mut self.watch else { return before };
+        watch.merge(&self.body, before, &self.table.profile(at).id);
+        watch.total(&self.body)
     }
 
     fn link_and_merge(&mut self, at: ProfileId, event: &Event<'_>) {

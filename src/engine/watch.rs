@@ -27,15 +27,22 @@ impl Engine {
 }
 
 impl Watch {
-    /// Of the profile that is open.
+    /// How often the profile that is open has had it.
     pub fn total(&self, body: &Body) -> u64 {
         Basic::read(body.get(self.cell)).map_or(0, |basic| basic.total)
     }
 
-    /// The profile that is open had this many before the event.
-    pub fn look(&mut self, body: &Body, before: u64, user: &str) {
+    /// Another profile was merged into the open one: of its occurrences the latest of all is known.
+    pub fn merge(&mut self, body: &Body, before: u64, user: &str) {
         if let Some(basic) = Basic::read(body.get(self.cell)).filter(|basic| basic.total > before) {
             self.seen.push((user.to_owned(), basic.latest));
+        }
+    }
+
+    /// An event at this time came to the open profile.
+    pub fn event(&mut self, body: &Body, before: u64, user: &str, at: Millis) {
+        if self.total(body) > before {
+            self.seen.push((user.to_owned(), at));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::report::median;
 use super::side::{Firing, Side};
 use super::summary::days;
 use crate::commands::Exit;
@@ -78,26 +79,35 @@ impl Comparison {
     pub fn text(&self) -> String {
         let mut out = String::from("\nagainst the other playbook\n");
         for d in &self.differences {
-            let median = d.later.get(d.later.len() / 2).copied().unwrap_or(0);
+            let median = match median(&d.later) {
+                None | Some(0) => String::new(),
+                Some(later) if later > 0 => format!(", median {} later", days(later)),
+                Some(earlier) => format!(", median {} earlier", days(-earlier)),
+            };
             let (earlier, later) = (moved(d, |later| later < 0), moved(d, |later| later > 0));
             let _ = writeln!(
                 out,
-                "  {}: {} only in new, {} only in old, {} in both ({earlier} earlier, {later} later, median {})",
+                "  {}: {} only in new, {} only in old, {} in both ({earlier} earlier, {later} later{median})",
                 d.name,
                 d.only_new,
                 d.only_old,
                 d.later.len(),
-                days(median)
             );
             for (what, users) in [("gained", &d.gained), ("lost", &d.lost)] {
                 if !users.is_empty() {
                     let sample: Vec<&str> = users.iter().take(SAMPLE).map(String::as_str).collect();
                     let more = if users.len() > SAMPLE { ", …" } else { "" };
-                    let _ = writeln!(out, "    {} users {what}: {}{more}", users.len(), sample.join(", "));
+                    let plural = if users.len() == 1 { "" } else { "s" };
+                    let _ = writeln!(out, "    {} user{plural} {what}: {}{more}", users.len(), sample.join(", "));
                 }
             }
         }
-        let _ = writeln!(out, "  identifies: {} (was {})", self.identifies.0, self.identifies.1);
+        let (new, old) = self.identifies;
+        let change = match old {
+            0 => String::new(),
+            _ => format!(", {:+.1}%", 100.0 * (new as f64 - old as f64) / old as f64),
+        };
+        let _ = writeln!(out, "  identifies: {new} (was {old}{change})");
         out
     }
 }

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::outcome::{BySegment, Foretold, Outcome, wilson};
+use super::outcome::{BySegment, Outcome};
 use super::report::{MomentReport, Report, ScoreReport};
-use super::summary::{days, percent};
+use super::summary::{days, foretold_cells, percent};
 use crate::engine::event::time;
 use crate::engine::playbook::program::DAY;
 
@@ -130,7 +130,8 @@ fn silent(out: &mut String, report: &Report) -> std::fmt::Result {
     for signal in &report.silent {
         write!(out, "<li>Nothing matched <code>{}</code>", escape(&signal.name))?;
         for (event, near) in &signal.nearest {
-            write!(out, "; for {}, did you mean <code>{}</code>?", escape(event), escape(near))?;
+            let event = if signal.nearest.len() == 1 { String::new() } else { format!("for {}, ", escape(event)) };
+            write!(out, "; {event}did you mean <code>{}</code>?", escape(near))?;
         }
         writeln!(out, "</li>")?;
     }
@@ -143,10 +144,21 @@ fn silent(out: &mut String, report: &Report) -> std::fmt::Result {
 fn outcome_part(out: &mut String, outcome: &Outcome, report: &Report) -> std::fmt::Result {
     let (name, within) = (escape(&outcome.name), days(outcome.within));
     writeln!(out, "<h2>Outcome: {name} within {within}</h2><p>{} users had it.</p>", outcome.users)?;
-    let columns = ["moment", "first firings", "precision (95%)", "recall", "base rate", "lift", "median lead"];
+    let columns = [
+        "moment",
+        "first firings",
+        "hits",
+        "precision (95%)",
+        "recall (95%)",
+        "base rate",
+        "lift (95%)",
+        "median lead",
+        "left out: horizon not over",
+        "left out: after the outcome",
+    ];
     writeln!(out, "{}", head(&columns))?;
     for foretold in &outcome.moments {
-        row(out, &foretold_cells(foretold))?;
+        row(out, &foretold_cells(foretold).map(|cell| escape(&cell)))?;
     }
     writeln!(out, "</table><h3>By segment on {}</h3>", time::format(outcome.at))?;
     writeln!(out, "{}", head(&["score and segment", "users", "with the outcome", "rate"]))?;
@@ -156,20 +168,6 @@ fn outcome_part(out: &mut String, outcome: &Outcome, report: &Report) -> std::fm
         row(out, &[name, users.to_string(), outcomes.to_string(), rate])?;
     }
     writeln!(out, "</table>")
-}
-
-fn foretold_cells(foretold: &Foretold) -> [String; 7] {
-    let (low, high) = wilson(foretold.hits, foretold.firings);
-    let share = |share: f64| format!("{:.1}%", 100.0 * share);
-    [
-        escape(&foretold.name),
-        foretold.firings.to_string(),
-        format!("{:.0}% ({:.0}-{:.0}%)", 100.0 * foretold.precision(), 100.0 * low, 100.0 * high),
-        share(foretold.recall),
-        share(foretold.base_rate),
-        foretold.lift().map_or("-".into(), |lift| format!("{lift:.1}")),
-        foretold.median_lead.map_or("-".into(), days),
-    ]
 }
 
 /// Bars, each with what it stands for when pointed at.
@@ -183,7 +181,9 @@ fn chart(out: &mut String, values: &[u64], label: &dyn Fn(usize) -> String) -> s
         write!(out, "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\">")?;
         write!(out, "<title>{}: {value}</title></rect>", escape(&label(i)))?;
     }
-    writeln!(out, "</svg>")
+    let (first, last) = (label(0), label(values.len().saturating_sub(1)));
+    let most = values.iter().max().copied().unwrap_or(0);
+    writeln!(out, "</svg><p class=\"note\">{} … {}; the highest bar is {most}</p>", escape(&first), escape(&last))
 }
 
 fn head(columns: &[&str]) -> String {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::report::median;
 use super::side::{Firing, Side};
 use crate::commands::Exit;
 use crate::engine::Millis;
@@ -43,8 +44,8 @@ pub struct Foretold {
     /// Left out: the horizon is not over; the outcome had come before.
     pub open: u64,
     pub after: u64,
-    /// Of all users with the outcome.
-    pub recall: f64,
+    /// Users with the outcome.
+    pub outcomes: u64,
     pub base_rate: f64,
     pub median_lead: Option<Millis>,
 }
@@ -179,34 +180,50 @@ fn foretold<'a>(
     }
     waits.sort_unstable();
     foretold.hits = waits.len() as u64;
-    foretold.recall = foretold.hits as f64 / sightings.seen.len().max(1) as f64;
+    foretold.outcomes = sightings.seen.len() as u64;
     foretold.base_rate = base / foretold.firings.max(1) as f64;
-    foretold.median_lead = waits.get(waits.len() / 2).copied();
+    foretold.median_lead = median(&waits);
     foretold
 }
 
+/// A share with its uncertainty: Wilson's score interval at 95%.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
 impl Foretold {
-    pub fn precision(&self) -> f64 {
-        self.hits as f64 / self.firings.max(1) as f64
+    /// Of the firings, how many the outcome followed.
+    pub fn precision(&self) -> Option<Share> {
+        Share::of(self.hits, self.firings)
+    }
+
+    /// Of the users with the outcome, how many it was foretold of.
+    pub fn recall(&self) -> Option<Share> {
+        Share::of(self.hits, self.outcomes)
     }
 
     /// How much likelier the outcome is than for anybody; `None` when it never follows anybody.
-    pub fn lift(&self) -> Option<f64> {
-        (self.base_rate > 0.0).then(|| self.precision() / self.base_rate)
+    pub fn lift(&self) -> Option<Share> {
+        let Share { value, low, high } = self.precision().filter(|_| self.base_rate > 0.0)?;
+        let of = |share: f64| share / self.base_rate;
+        Some(Share { value: of(value), low: of(low), high: of(high) })
     }
 }
 
-/// Wilson's score interval at 95%.
-pub fn wilson(hits: u64, n: u64) -> (f64, f64) {
-    if n == 0 {
-        return (0.0, 1.0);
+impl Share {
+    /// `None`: of nothing.
+    pub fn of(hits: u64, all: u64) -> Option<Self> {
+        const Z: f64 = 1.959_963_984_540_054;
+        let (n, value) = (all as f64, hits as f64 / all as f64);
+        let middle = value + Z * Z / (2.0 * n);
+        let spread = Z * (value * (1.0 - value) / n + Z * Z / (4.0 * n * n)).sqrt();
+        let scale = 1.0 + Z * Z / n;
+        let (low, high) = (((middle - spread) / scale).max(0.0), ((middle + spread) / scale).min(1.0));
+        (all > 0).then_some(Self { value, low, high })
     }
-    const Z: f64 = 1.959_963_984_540_054;
-    let (n, p) = (n as f64, hits as f64 / n as f64);
-    let middle = p + Z * Z / (2.0 * n);
-    let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + Z * Z / n;
-    (((middle - spread) / scale).max(0.0), ((middle + spread) / scale).min(1.0))
 }
 
 #[cfg(test)]
@@ -215,9 +232,9 @@ mod tests {
 
     #[test]
     fn wilsons_interval() {
-        let (low, high) = wilson(8, 10);
+        let Share { value, low, high } = Share::of(8, 10).expect("a share");
         assert!((low - 0.4902).abs() < 1e-4 && (high - 0.9433).abs() < 1e-4, "{low} {high}");
-        assert_eq!(wilson(0, 0), (0.0, 1.0));
+        assert_eq!((value, Share::of(0, 0)), (0.8, None));
     }
 
     #[test]
@@ -238,12 +255,17 @@ mod tests {
             hits: 1,
             open: 1,
             after: 1,
-            recall: 1.0 / 3.0,
+            outcomes: 3,
             base_rate: 0.2,
             median_lead: Some(3 * DAY),
             ..Foretold::default()
         };
         assert_eq!(found, expected);
-        assert_eq!((found.precision(), found.lift()), (0.5, Some(2.5)));
+        let value = |share: Option<Share>| share.map(|share| share.value);
+        let (precision, recall, lift) = (found.precision(), found.recall(), found.lift());
+        assert_eq!((value(precision), value(recall), value(lift)), (Some(0.5), Some(1.0 / 3.0), Some(2.5)));
+        let ends = lift.zip(precision).map(|(lift, precision)| lift.high - 5.0 * precision.high);
+        assert!(ends.is_some_and(|ends| ends.abs() < 1e-9), "its ends are those of the precision");
+        assert_eq!(Foretold::default().lift(), None);
     }
 }

@@ -182,10 +182,17 @@ fn moment(side: &Side, i: usize, span: Option<(Millis, Millis)>) -> MomentReport
         fired,
         users: users.len() as u64,
         weeks,
-        median_wait: waits.get(waits.len() / 2).copied(),
+        median_wait: median(&waits),
         mean_on: (fired > 0).then(|| side.standing.counts.on_for[i] / fired as i64),
         on: side.standing.on[i],
     }
+}
+
+/// Of values in order; of an even number the middle of the two in the middle.
+pub fn median(values: &[Millis]) -> Option<Millis> {
+    let upper = values.get(values.len() / 2)?;
+    let lower = values[(values.len() - 1) / 2];
+    Some(lower + (upper - lower) / 2)
 }
 
 fn bill(side: &Side, span: Option<(Millis, Millis)>) -> Bill {
@@ -255,12 +262,18 @@ fn fair_thresholds(steps: &[u64], count: usize) -> Vec<(f64, f64)> {
 
 fn silent(side: &Side, names: &[String]) -> Vec<Silent> {
     // The order of the names is that of the threads that found them.
-    let folded: BTreeMap<String, &String> = names.iter().rev().map(|name| (fold(name), name)).collect();
+    let mut folded: BTreeMap<String, &String> = names.iter().rev().map(|name| (fold(name), name)).collect();
+    // What some signal listens to was not meant by another.
+    for signal in &side.playbook().signals {
+        if let SignalKind::Plain { events, .. } = &signal.kind {
+            folded.retain(|name, _| !events.contains(name));
+        }
+    }
     let signals = side.playbook().signals.iter().zip(&side.standing.counts.matched);
     let silent = signals.filter(|(_, matched)| **matched == 0).map(|(signal, _)| {
         let near = |event: &String| {
             let found = nearest(event, folded.keys().map(String::as_str))?;
-            (found != event).then(|| (event.clone(), folded[found].clone()))
+            Some((event.clone(), folded[found].clone()))
         };
         let (nearest, is_sequence) = match &signal.kind {
             SignalKind::Plain { events, .. } => (events.iter().filter_map(near).collect(), false),
@@ -280,6 +293,14 @@ fn texts(paths: &[Path], counts: &[u64]) -> Vec<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_the_middle() {
+        assert_eq!(
+            (median(&[1, 2, 9]), median(&[1, 2, 5, 9]), median(&[-4]), median(&[])),
+            (Some(2), Some(3), Some(-4), None)
+        );
+    }
 
     #[test]
     fn a_pyramid_of_four() {

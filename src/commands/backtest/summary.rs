@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::outcome::{BySegment, Foretold, Outcome, wilson};
+use super::outcome::{BySegment, Foretold, Outcome, Share};
 use super::report::{Bill, MomentReport, Report, ScoreReport, Silent};
 use crate::engine::Millis;
 use crate::engine::event::time;
@@ -133,8 +133,12 @@ fn silent(out: &mut String, silent: &[Silent]) -> std::fmt::Result {
         writeln!(out, "\nsignals that nothing matched")?;
     }
     for signal in silent {
-        let near: Vec<String> =
-            signal.nearest.iter().map(|(event, near)| format!("for {event}, did you mean \"{near}\"?")).collect();
+        let one = signal.nearest.len() == 1;
+        let near = signal.nearest.iter().map(|(event, near)| match one {
+            true => format!("did you mean \"{near}\"?"),
+            false => format!("for {event}, did you mean \"{near}\"?"),
+        });
+        let near: Vec<String> = near.collect();
         let why = if signal.is_sequence { "nobody came to its last step".into() } else { near.join(" ") };
         writeln!(out, "  {}{}{why}", signal.name, if why.is_empty() { "" } else { ": " })?;
     }
@@ -144,12 +148,20 @@ fn silent(out: &mut String, silent: &[Silent]) -> std::fmt::Result {
 fn outcome_text(out: &mut String, outcome: &Outcome, report: &Report) -> std::fmt::Result {
     writeln!(
         out,
-        "\noutcome: {} within {}, {} users had it (95% intervals)",
+        "\noutcome: {} within {}, {} users had it (in brackets: 95% intervals)",
         outcome.name,
         days(outcome.within),
         outcome.users
     )?;
-    outcome.moments.iter().try_for_each(|foretold| foretold_text(out, foretold))?;
+    let width = outcome.moments.iter().map(|foretold| foretold.name.len()).max().unwrap_or(0).max(6);
+    let columns =
+        ["moment", "firings", "hits", "precision", "recall", "base rate", "lift", "median lead", "open", "after"];
+    foretold_row(out, width, &columns.map(str::to_owned))?;
+    outcome.moments.iter().try_for_each(|foretold| foretold_row(out, width, &foretold_cells(foretold)))?;
+    writeln!(
+        out,
+        "  firings: of each user the first; left out: open, whose horizon is not over, and after, which came later than the outcome"
+    )?;
     writeln!(out, "  by segment on {}, a horizon before the end", time::format(outcome.at))?;
     for (score, segment, BySegment { users, outcomes }) in report.by_segment(outcome) {
         let rate = percent(*outcomes, *users);
@@ -158,24 +170,32 @@ fn outcome_text(out: &mut String, outcome: &Outcome, report: &Report) -> std::fm
     Ok(())
 }
 
-fn foretold_text(out: &mut String, foretold: &Foretold) -> std::fmt::Result {
-    let (low, high) = wilson(foretold.hits, foretold.firings);
+fn foretold_row(out: &mut String, width: usize, cells: &[String; 10]) -> std::fmt::Result {
+    let [name, firings, hits, precision, recall, base, lift, lead, open, after] = cells;
     writeln!(
         out,
-        "  {}: {} of {} first firings; precision {:.0}% ({:.0}-{:.0}%), recall {:.0}%, base rate {:.1}%, lift {}, median lead {}; left out: {} whose horizon is not over, {} after the outcome",
-        foretold.name,
-        foretold.hits,
-        foretold.firings,
-        100.0 * foretold.precision(),
-        100.0 * low,
-        100.0 * high,
-        100.0 * foretold.recall,
-        100.0 * foretold.base_rate,
-        foretold.lift().map_or("-".into(), |lift| format!("{lift:.1}")),
-        foretold.median_lead.map_or("-".into(), days),
-        foretold.open,
-        foretold.after,
+        "  {name:width$} {firings:>8} {hits:>6}  {precision:>13}  {recall:>13}  {base:>9}  {lift:>14}  {lead:>11}  {open:>6} {after:>6}"
     )
+}
+
+/// Name, firings, hits, precision, recall, base rate, lift, median lead, open, after.
+pub fn foretold_cells(foretold: &Foretold) -> [String; 10] {
+    let none = || "-".to_owned();
+    let percents =
+        |share: Share| format!("{:.0}% ({:.0}-{:.0}%)", 100.0 * share.value, 100.0 * share.low, 100.0 * share.high);
+    let times = |share: Share| format!("{:.1} ({:.1}-{:.1})", share.value, share.low, share.high);
+    [
+        foretold.name.clone(),
+        foretold.firings.to_string(),
+        foretold.hits.to_string(),
+        foretold.precision().map_or_else(none, percents),
+        foretold.recall().map_or_else(none, percents),
+        if foretold.firings > 0 { format!("{:.1}%", 100.0 * foretold.base_rate) } else { none() },
+        foretold.lift().map_or_else(none, times),
+        foretold.median_lead.map_or_else(none, days),
+        foretold.open.to_string(),
+        foretold.after.to_string(),
+    ]
 }
 
 pub fn percent(part: u64, whole: u64) -> f64 {
