@@ -168,7 +168,7 @@ fn people_read_it_as_text() {
 #[test]
 fn whoever_is_not_there_is_said_to_be() {
     for (user, words) in
-        [("nobody", "no event is of a user nobody"), ("a2", "an anonymous id that no user has claimed")]
+        [("nobody", "no event is of a user `nobody`"), ("a2", "an anonymous id that no user has claimed")]
     {
         let output = explain(&[user]);
         assert_eq!(output.status.code(), Some(1));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::outcome::{BySegment, Outcome};
 use super::report::{MomentReport, Report, ScoreReport};
-use super::summary::{days, foretold_cells, percent};
+use super::summary::{days, fair, foretold_cells, percent};
 use crate::engine::event::time;
 use crate::engine::playbook::program::DAY;
 
@@ -104,7 +104,7 @@ fn score_part(out: &mut String, score: &ScoreReport) -> std::fmt::Result {
     chart(out, &score.bars, &|bar| {
         format!("{:.2} to {:.2}", bar as f64 / bars as f64, (bar + 1) as f64 / bars as f64)
     })?;
-    writeln!(out, "{}", head(&["segment", "from", "users", "share", "share of a pyramid", "which starts at"]))?;
+    writeln!(out, "{}", head(&["segment", "from", "users", "share", "share of a pyramid", "which starts"]))?;
     let users = score.users();
     for segment in &score.segments {
         row(
@@ -115,7 +115,7 @@ fn score_part(out: &mut String, score: &ScoreReport) -> std::fmt::Result {
                 segment.users.to_string(),
                 format!("{:.0}%", percent(segment.users, users)),
                 format!("{:.0}%", 100.0 * segment.fair_share),
-                format!("{:.2}", segment.fair_threshold),
+                fair(segment),
             ],
         )?;
     }

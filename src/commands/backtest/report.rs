@@ -83,9 +83,9 @@ pub struct SegmentReport {
     pub name: String,
     pub threshold: f64,
     pub users: u64,
-    /// Of the users, if one were asked for, and the threshold that would give it.
+    /// Of the users, if one were asked for, and the threshold that would give it; none does where too many stand at 0.
     pub fair_share: f64,
-    pub fair_threshold: f64,
+    pub fair_threshold: Option<f64>,
 }
 
 /// A signal that matched nothing.
@@ -239,7 +239,7 @@ fn score(side: &Side, i: usize, score: &Score) -> ScoreReport {
 }
 
 /// Shares of a pyramid, the smallest on top (10, 20, 30 and 40% of four), and the thresholds that come nearest.
-fn fair_thresholds(steps: &[u64], count: usize) -> Vec<(f64, f64)> {
+fn fair_thresholds(steps: &[u64], count: usize) -> Vec<(f64, Option<f64>)> {
     let users: u64 = steps.iter().sum();
     let whole = (count * (count + 1) / 2) as f64;
     let mut above = 0.0;
@@ -250,12 +250,12 @@ fn fair_thresholds(steps: &[u64], count: usize) -> Vec<(f64, f64)> {
             have += **n;
             have >= wanted.max(1)
         });
-        step.map_or(0.0, |(step, _)| step as f64 / STEPS as f64)
+        step.filter(|(step, _)| *step > 0).map(|(step, _)| step as f64 / STEPS as f64)
     };
     let mut one = |nth: usize| {
         let share = nth as f64 / whole;
         above += share;
-        (share, if nth == count { 0.0 } else { threshold(above) })
+        (share, if nth == count { Some(0.0) } else { threshold(above) })
     };
     (1..=count).map(&mut one).collect()
 }
@@ -308,7 +308,11 @@ mod tests {
         let steps: Vec<u64> = (0..=STEPS).map(|step| u64::from(step > 0)).collect();
         let fair = fair_thresholds(&steps, 4);
         let rounded: Vec<_> = fair.iter().map(|(share, threshold)| ((share * 100.0).round(), *threshold)).collect();
-        assert_eq!(rounded, [(10.0, 0.901), (20.0, 0.701), (30.0, 0.401), (40.0, 0.0)]);
-        assert_eq!(fair_thresholds(&[0; STEPS + 1], 2)[0].1, 0.0, "nobody");
+        assert_eq!(rounded, [(10.0, Some(0.901)), (20.0, Some(0.701)), (30.0, Some(0.401)), (40.0, Some(0.0))]);
+        assert_eq!(fair_thresholds(&[0; STEPS + 1], 2)[0].1, None, "nobody");
+        let most_at_0: Vec<u64> =
+            (0..=STEPS).map(|step| if step == 0 { 9_000 } else { u64::from(step > 500) }).collect();
+        let fair = fair_thresholds(&most_at_0, 3);
+        assert_eq!((fair[0].1, fair[1].1, fair[2].1), (None, None, Some(0.0)));
     }
 }

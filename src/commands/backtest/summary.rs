@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::outcome::{BySegment, Foretold, Outcome, Share};
-use super::report::{Bill, MomentReport, Report, ScoreReport, Silent};
+use super::report::{Bill, MomentReport, Report, ScoreReport, SegmentReport, Silent};
 use crate::engine::Millis;
 use crate::engine::event::time;
 use crate::engine::playbook::program::DAY;
@@ -116,16 +116,24 @@ fn score_text(out: &mut String, score: &ScoreReport) -> std::fmt::Result {
     for segment in &score.segments {
         writeln!(
             out,
-            "  {:12} from {:.2}: {:>8} users, {:>3.0}%;  for {:.0}%, from {:.2}",
+            "  {:12} from {:.2}: {:>8} users, {:>3.0}%;  for {:.0}%, {}",
             segment.name,
             segment.threshold,
             segment.users,
             percent(segment.users, users),
             100.0 * segment.fair_share,
-            segment.fair_threshold
+            fair(segment)
         )?;
     }
     Ok(())
+}
+
+/// Where a segment of a pyramid would begin.
+pub fn fair(segment: &SegmentReport) -> String {
+    match segment.fair_threshold {
+        Some(threshold) => format!("from {threshold:.2}"),
+        None => "none: too many stand at 0".to_owned(),
+    }
 }
 
 fn silent(out: &mut String, silent: &[Silent]) -> std::fmt::Result {

@@ -66,7 +66,7 @@ fn from_events(args: &Args, path: &Path) -> Result<Explanation, Exit> {
     match engine.find_subject(&args.user) {
         Found::User(subject) => Ok(subject.explain(false)),
         Found::Anonymous => Err(Exit::No(unclaimed(&args.user))),
-        Found::Nobody => Err(Exit::No(format!("no event is of a user {}", args.user))),
+        Found::Nobody => Err(Exit::No(format!("no event is of a user `{}`", args.user))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! An explanation as a page of text for people. It knows nothing of where the explanation came from.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -98,6 +99,15 @@ impl Page {
             self.falls(score, falls);
         }
         score.terms.iter().for_each(|term| self.term(term));
+        let counted = score.terms.iter().filter_map(|term| match &term.kind {
+            Kind::Behaviour(of) if of.occurrences > 0 => Some(of.kept_by_ms),
+            _ => None,
+        });
+        let units: BTreeSet<Millis> = counted.collect();
+        if !units.is_empty() {
+            let units = units.into_iter().map(unit).collect::<Vec<_>>().join(" or ");
+            self.line(1, &format!("(single events are not kept, only how many there were each {units})"));
+        }
     }
 
     fn falls(&mut self, score: &Score, falls: &Falls) {
@@ -156,12 +166,6 @@ impl Page {
         let points = rest.iter().map(|b| b.points).chain(of.older.iter().map(|o| o.points)).sum::<f64>();
         if times > 0 {
             self.line(6, &format!("{points:+8.2}  ×{times} before that"));
-        }
-        if of.occurrences > 0 {
-            self.line(
-                6,
-                &format!("(single events are not kept, only how many there were each {})", unit(of.kept_by_ms)),
-            );
         }
     }
 
@@ -233,7 +237,11 @@ impl Page {
 fn gap(compared: &Compared) -> String {
     let Compared { value, threshold, gap, unit, .. } = compared;
     let (value, threshold) = (shown(value, unit.as_deref()), shown(threshold, unit.as_deref()));
-    let Some(number) = gap.as_f64() else { return format!("{value} against {threshold}") };
+    let Some(number) = gap.as_f64() else {
+        // A time is null where there never was one.
+        let value = if unit.as_deref() == Some("ms") && compared.value.is_null() { "never".to_owned() } else { value };
+        return format!("{value} against {threshold}");
+    };
     let size = match gap.as_i64() {
         Some(whole) => shown(&whole.abs().into(), unit.as_deref()),
         None => shown(&number.abs().into(), unit.as_deref()),

@@ -67,7 +67,7 @@ pub fn run(program: &Arc<Program>, case: &TestCase) -> Vec<String> {
         failures.extend(run.check(expectation));
     }
     records.for_each(|(time, value)| run.record(time, &value));
-    failures.extend(run.refused.iter().map(|why| format!("an event of this test can't be used: {why}")));
+    failures.extend(run.refused.iter().map(|why| format!("{}: an event of this test can't be used: {why}", case.line)));
     failures
 }
 
@@ -167,10 +167,12 @@ impl Run<'_> {
             }
         };
         let clock = self.engine.clock().map(time::format).unwrap_or_default();
-        let mut text = format!("line {}: {wrong}\nat {clock}:", expectation.line);
+        let mut text = format!("{}: {wrong}\nat {clock}:", expectation.line);
         for (score, now) in self.playbook.scores.iter().zip(&scores) {
             let segment = &score.segments[usize::from(now.segment)].name;
-            text += &format!("\n  {} = {:.4} ({segment}): {}", score.name, now.value, now.reasons(score).join("; "));
+            let reasons = now.reasons(score);
+            let reasons = if reasons.is_empty() { "no points".to_owned() } else { reasons.join("; ") };
+            text += &format!("\n  {} = {:.4} ({segment}): {reasons}", score.name, now.value);
         }
         if let Expected::Moment { moment, .. } = &expectation.expected {
             text += &self.condition(user, *moment);

@@ -14,9 +14,10 @@ pub fn xml(outcomes: &[Outcome]) -> String {
         if outcome.failures.is_empty() {
             out.push_str("/>\n");
         } else {
-            let text = escape(&outcome.failures.join("\n"));
-            let _ =
-                writeln!(out, ">\n    <failure message=\"{file}:{}\">{text}</failure>\n  </testcase>", outcome.line);
+            let text: Vec<String> = outcome.failures.iter().map(|text| format!("{}:{text}", outcome.file)).collect();
+            let first = escape(text[0].lines().next().unwrap_or_default());
+            let text = escape(&text.join("\n"));
+            let _ = writeln!(out, ">\n    <failure message=\"{first}\">{text}</failure>\n  </testcase>");
         }
     }
     out.push_str("</testsuite>\n");
@@ -48,12 +49,14 @@ mod tests {
         let outcome = Outcome {
             file: "p.toml".into(),
             name: "a < b".into(),
-            line: 3,
             seconds: 0.0,
-            failures: vec!["it's \"1\" & 2".into()],
+            failures: vec!["3: it's \"1\" & 2\nat noon".into()],
         };
         let xml = xml(&[outcome]);
         assert!(xml.contains("name=\"a &lt; b\"") && xml.contains("&quot;1&quot; &amp; 2"), "{xml}");
-        assert!(xml.contains("tests=\"1\" failures=\"1\""));
+        assert!(
+            xml.contains("tests=\"1\" failures=\"1\"")
+                && xml.contains("<failure message=\"p.toml:3: it's &quot;1&quot; &amp; 2\">")
+        );
     }
 }
