@@ -1,17 +1,22 @@
 //! The benches' events as records, of users who come back.
 
+use std::ops::Range;
+
 use crate::PARTITIONS;
 use crate::browser;
 use crate::support::broker::shared;
 use crate::support::topics::{Record, Writer};
 
-/// Writes `count` events whose times end at `last`, ten milliseconds apart; returns their bytes.
-pub fn write(topic: &str, count: usize, users: usize, last: i64) -> usize {
+/// How far the times of events lie apart.
+pub const APART_MS: i64 = 10;
+
+/// Writes the events of these numbers, the first of all of them at `start`; returns their bytes.
+pub fn write(topic: &str, numbers: Range<usize>, users: usize, start: i64) -> usize {
     let writer = Writer::new(shared());
     let mut bytes = 0;
-    let numbers: Vec<usize> = (0..count).collect();
+    let numbers: Vec<usize> = numbers.collect();
     for some in numbers.chunks(1_000) {
-        let time = |n: usize| last - (count - n) as i64 * 10;
+        let time = |n: usize| start + n as i64 * APART_MS;
         let records: Vec<Record> = some.iter().map(|n| record(*n, n * 7_919 % users, time(*n))).collect();
         bytes += records.iter().filter_map(|record| record.value.as_ref()).map(Vec::len).sum::<usize>();
         writer.send_all(topic, &records);

@@ -4,7 +4,7 @@ use super::eval::{NEVER, holds};
 use super::message::{self, Field, FieldValue, Identity, What};
 use super::person::Person;
 use super::playbook::meant::{Moment, Playbook};
-use super::playbook::program::{KNOWN, MESSAGES, MomentPlan, Program};
+use super::playbook::program::{Feeds, KNOWN, MESSAGES, MomentPlan, Program};
 use super::profile::body::Body;
 use super::profile::outbox::{Known, MomentState, ScoreState};
 use super::profile::{numbers, varint};
@@ -44,6 +44,13 @@ pub(super) enum Step {
     Late,
 }
 
+/// When a moment may take its next step, by whether it asks for scores; and whether one that is a trait took one now.
+struct Next {
+    with_scores: Millis,
+    without: Millis,
+    is_trait_moved: bool,
+}
+
 /// Room used again for every evaluation.
 #[derive(Debug, Default)]
 pub struct Evaluator {
@@ -69,13 +76,13 @@ impl Evaluator {
         let known = Known::read(body.get(KNOWN));
         let fed = program.fed_by(body.touched());
         let is_moved = self.work_out_scores(body, program, around.clock, known.filter(|_| !fed.facts));
-        let (mut until, is_stepped) = self.step_moments(body, around, counts);
-        // A segment is sent, and held against the next one, whether or not a moment asks for it.
-        until = self.scores.iter().map(|now| now.segment_until).fold(until, Millis::min);
-        let is_said = known.is_some_and(|known| known.is_said) && !(fed.identify || is_moved || is_stepped);
+        let moments = self.step_moments(body, around, counts);
+        let is_said = known.is_some_and(|known| known.is_said) && !(fed.identify || is_moved || moments.is_trait_moved);
         let (is_said, next) = self.identify(is_said, body, around, counts, emit);
-        until = until.min(next);
-        let now = Known { is_said, facts: self.facts.now };
+        // A segment is sent, and held against the next one, whether or not a moment asks for it.
+        let segments = self.scores.iter().map(|now| now.segment_until);
+        let steady_until = segments.fold(moments.with_scores.min(next), Millis::min);
+        let now = Known::new(is_said, self.facts.now, steady_until);
         if known != Some(now) {
             body.set(KNOWN, |out| now.write(out));
         }
@@ -85,7 +92,31 @@ impl Evaluator {
         if self.messages != sent_before {
             body.set(MESSAGES, |out| varint::put(out, self.messages));
         }
-        until
+        steady_until.min(moments.without)
+    }
+
+    /// Whether all there is to find are moments that ask for no score, and those stay as they are; and until when that is
+    /// so. `None`: the profile must be evaluated.
+    pub fn is_steady(body: &Body, around: &Around<'_>) -> Option<Millis> {
+        let program = around.program;
+        let known = Known::read(body.get(KNOWN))?;
+        let fed = program.fed_by(body.touched());
+        if !known.is_said || fed != Feeds::default() || around.clock >= known.steady_until || around.is_release {
+            return None;
+        }
+        let person = Person { program, body, clock: around.clock, scores: &[] };
+        let mut until = known.steady_until;
+        let moments = program.playbook.moments.iter().enumerate();
+        for (i, moment) in moments.filter(|(i, _)| !program.moments[*i].asks_for_scores) {
+            let before = MomentState::read(body.get(program.moment_cells[i]));
+            let mut state = before;
+            let (step, next) = step(i, moment, &mut state, &person, around);
+            if step != Step::Stayed || state != before {
+                return None;
+            }
+            until = until.min(next);
+        }
+        Some(until)
     }
 
     /// The scores of a profile at a clock.
@@ -117,18 +148,17 @@ impl Evaluator {
         is_moved
     }
 
-    /// When a moment may take its next step, and whether one that is a trait took one.
-    fn step_moments(&mut self, body: &mut Body, around: &Around<'_>, counts: &mut Counts) -> (Millis, bool) {
+    fn step_moments(&mut self, body: &mut Body, around: &Around<'_>, counts: &mut Counts) -> Next {
         self.steps.clear();
-        let mut is_stepped = false;
-        let mut until = NEVER;
+        let mut all = Next { with_scores: NEVER, without: NEVER, is_trait_moved: false };
         for (i, moment) in around.program.playbook.moments.iter().enumerate() {
             let cell = around.program.moment_cells[i];
             let before = MomentState::read(body.get(cell));
             let mut state = before;
             let person = Person { program: around.program, body, clock: around.clock, scores: &self.scores };
             let (step, next) = step(i, moment, &mut state, &person, around);
-            until = until.min(next);
+            let until = if around.program.moments[i].asks_for_scores { &mut all.with_scores } else { &mut all.without };
+            *until = next.min(*until);
             match step {
                 Step::Fired if moment.enabled => counts.fired[i] += 1,
                 Step::Ended if moment.enabled => {
@@ -138,12 +168,12 @@ impl Evaluator {
                 _ => {}
             }
             if state != before {
-                is_stepped |= moment.in_traits;
+                all.is_trait_moved |= moment.in_traits;
                 body.set(cell, |out| state.write(out));
             }
             self.steps.push((step, state));
         }
-        (until, is_stepped)
+        all
     }
 
     fn track(
@@ -231,15 +261,15 @@ pub(super) fn step(
         state.fired = Some(clock);
         state.unsent = matches!(around.hold, Hold::Back { resumed: true, .. });
         let left = until(plan, person, when, when_until);
-        return (Step::Fired, if left.0 { clock + 1 } else { left.1 }.min(run_until(moment, when_until)));
+        // It may end in the next evaluation, be it of an event at this very clock.
+        return (Step::Fired, if left.0 { clock } else { left.1 }.min(run_until(moment, when_until)));
     }
     let (leaves, until) = until(plan, person, when, when_until);
     let next = until.min(run_until(moment, when_until));
     if leaves {
         state.on = false;
         state.unsent = false;
-        // The next step may fire it again at once.
-        return (Step::Ended, if when { clock + 1 } else { when_until });
+        return (Step::Ended, if when { clock } else { when_until });
     }
     let is_late = around.is_release && std::mem::take(&mut state.unsent);
     (if is_late { Step::Late } else { Step::Stayed }, next)

@@ -4,7 +4,7 @@
 use super::Millis;
 use super::eval::{Env, Val, holds};
 use super::event::{Event, Slot, Value, number};
-use super::playbook::meant::{Root, SignalKind, Window};
+use super::playbook::meant::{Call, Root, SignalKind, Window};
 use super::playbook::program::{ACCOUNT, Cell, CellId, Program};
 use super::profile::body::Body;
 use super::profile::numbers::{Basic, Last};
@@ -163,7 +163,8 @@ impl Observer {
     fn count(&mut self, body: &mut Body, cell: CellId, window: Window, when: When, most: u64) {
         let at = series::bucket(when.time, window.bucket);
         let after = expired(window, when.clock);
-        if at <= after {
+        // A day that is full already stays as it is, and whatever looks at it too.
+        if at <= after || (most == 1 && series::entries(body.get(cell)).last().is_some_and(|(k, _)| k == at)) {
             return;
         }
         self.counts.clear();
@@ -218,10 +219,11 @@ fn keep_account(program: &Program, body: &mut Body, event: &Event<'_>) {
 }
 
 fn keep_values(program: &Program, body: &mut Body, event: &Event<'_>) {
+    let (of_person, of_group) = (event.has_traits(), event.call == Call::Group && body.has(ACCOUNT));
     for plan in &program.kept {
         let said = match plan.root {
-            Root::Traits => event.person_trait(plan.slot),
-            Root::Group if body.has(ACCOUNT) => event.group_trait(plan.slot),
+            Root::Traits if of_person => event.person_trait(plan.slot),
+            Root::Group if of_group => event.group_trait(plan.slot),
             // A path of context that is missing or null leaves what was there.
             Root::Context => Some(event.value(plan.slot)).filter(|value| !value.is_null()),
             _ => None,

@@ -305,7 +305,12 @@ impl Engine {
         let mut emit = |value: Vec<u8>| {
             actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));
         };
-        let until = self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit);
+        let until = match Evaluator::is_steady(&self.body, &around) {
+            // To look once too early costs less than to set the timer anew with each event.
+            Some(until) if cause.is_some() => until.min(profile.due),
+            Some(until) => until,
+            None => self.evaluator.evaluate(&mut self.body, &around, &mut self.counts, &mut emit),
+        };
         let release = self.release().filter(|release| clock < *release);
         self.keep(at);
         self.arm(at, release.map_or(until, |release| until.min(release)).max(clock + 1));

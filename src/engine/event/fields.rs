@@ -78,6 +78,12 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// Whether it may say something about traits of the person.
+    pub fn has_traits(&self) -> bool {
+        let fixed = &self.fields.wanted.fixed;
+        [fixed.traits, fixed.context_traits].iter().any(|place| self.fields.spans[*place].kind != Kind::Absent)
+    }
+
     /// What this message says about a trait of the person: `None` when nothing; null takes it away. A path into an
     /// object follows the object, which is replaced whole. A `group`'s own traits are not the person's.
     pub fn person_trait(&self, slot: Slot) -> Option<Value<'a>> {

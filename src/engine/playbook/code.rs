@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::meant::{Arith, Compare, Convert, Expr, Millis, Path, Root, SignalQuery, TextTest};
-use super::program::{ACCOUNT, Cell, CellId, EMAIL, Map, cell_of};
+use super::program::{ACCOUNT, Cell, CellId, EMAIL, FIRST, Map, cell_of};
 use super::walk::each;
 use crate::engine::event::{Slot, Wanted};
 
@@ -77,28 +77,37 @@ impl Code {
 }
 
 impl Code {
-    /// The cells that decide it, where values that are kept do so alone: neither occurrences nor scores nor time.
-    pub fn kept_cells(&self) -> Option<Vec<CellId>> {
-        let mut cells = Vec::new();
+    /// What it is worked out from: each cell it reads, whether scores, whether the clock.
+    pub fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
         for node in &self.nodes {
             match node {
-                Node::Kept(cell) => cells.push(*cell),
-                Node::Account => cells.push(ACCOUNT),
-                Node::EmailDomain | Node::EmailIsPersonal => cells.push(EMAIL),
-                Node::Query(..)
-                | Node::QueryCompare(..)
-                | Node::Score(_)
-                | Node::ScoreCompare(..)
-                | Node::Segment(_)
-                | Node::Age
-                | Node::Since(_)
-                | Node::Until(_)
-                | Node::TimeCompare(..) => return None,
+                Node::Kept(cell) => reads.cells.push(*cell),
+                Node::Account => reads.cells.push(ACCOUNT),
+                Node::EmailDomain | Node::EmailIsPersonal => reads.cells.push(EMAIL),
+                Node::Query(cell, _) | Node::QueryCompare(_, cell, ..) => {
+                    reads.cells.push(*cell);
+                    reads.clock = true;
+                }
+                Node::Score(_) | Node::ScoreCompare(..) | Node::Segment(_) => reads.scores = true,
+                Node::Age => {
+                    reads.cells.push(FIRST);
+                    reads.clock = true;
+                }
+                Node::Since(_) | Node::Until(_) | Node::TimeCompare(..) => reads.clock = true,
                 _ => {}
             }
         }
-        Some(cells)
+        reads
     }
+}
+
+/// What an expression is worked out from, beside its constants.
+#[derive(Debug, Default)]
+pub struct Reads {
+    pub cells: Vec<CellId>,
+    pub scores: bool,
+    pub clock: bool,
 }
 
 struct Compiler<'a> {

@@ -55,12 +55,33 @@ pub struct TermPlan {
 pub struct Feeds {
     pub facts: bool,
     pub identify: bool,
+    /// Scores, or a moment that asks for one.
+    pub scores: bool,
+}
+
+impl Feeds {
+    fn and(self, other: Self) -> Self {
+        Self {
+            facts: self.facts | other.facts,
+            identify: self.identify | other.identify,
+            scores: self.scores | other.scores,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub struct MomentPlan {
     pub when: Code,
     pub until: Option<Code>,
+    /// Of those that do not, nothing need be known but what happened.
+    pub asks_for_scores: bool,
+}
+
+impl MomentPlan {
+    fn new(when: Code, until: Option<Code>) -> Self {
+        let asks_for_scores = when.reads().scores || until.as_ref().is_some_and(|until| until.reads().scores);
+        Self { when, until, asks_for_scores }
+    }
 }
 
 #[derive(Debug)]
@@ -124,10 +145,10 @@ impl Program {
                     .collect()
             })
             .collect();
-        let moments = playbook
+        let moments: Vec<MomentPlan> = playbook
             .moments
             .iter()
-            .map(|m| MomentPlan { when: state(&m.when), until: m.until.as_ref().map(state) })
+            .map(|m| MomentPlan::new(state(&m.when), m.until.as_ref().map(state)))
             .collect();
         let traits: Vec<Vec<CellId>> =
             playbook.traits.iter().map(|t| t.paths.iter().map(|p| ids[&Cell::Kept(p.clone())]).collect()).collect();
@@ -144,7 +165,7 @@ impl Program {
             .collect();
         let score_cells = cells_of(&cells, playbook.scores.len(), Cell::Score);
         let moment_cells = cells_of(&cells, playbook.moments.len(), Cell::Moment);
-        let feeds = feeds(cells.len(), &mut terms, traits.iter().flatten().chain(&moment_cells));
+        let feeds = feeds(cells.len(), &mut terms, &moments, traits.iter().flatten().chain(&moment_cells));
         let score_names = playbook.scores.iter().map(|s| ScoreNames::new(&s.name)).collect();
         let moment_names = playbook.moments.iter().map(|m| MomentNames::new(&m.name)).collect();
         let says_something = !playbook.scores.is_empty() || playbook.moments.iter().any(|m| m.in_traits && m.enabled);
@@ -188,10 +209,7 @@ impl Program {
 
     /// What a change of these cells makes worth looking at again.
     pub fn fed_by(&self, cells: &[CellId]) -> Feeds {
-        cells.iter().map(|cell| self.feeds[usize::from(*cell)]).fold(Feeds::default(), |all, one| Feeds {
-            facts: all.facts | one.facts,
-            identify: all.identify | one.identify,
-        })
+        cells.iter().map(|cell| self.feeds[usize::from(*cell)]).fold(Feeds::default(), Feeds::and)
     }
 
     /// The number of a cell the playbook needs.
@@ -200,16 +218,30 @@ impl Program {
     }
 }
 
-/// Numbers the terms that are facts, and notes what feeds them. `shown`: cells that an identify reads, beside the email.
-fn feeds<'a>(cells: usize, terms: &mut [Vec<TermPlan>], shown: impl Iterator<Item = &'a CellId>) -> Vec<Feeds> {
+/// Numbers the terms that are facts, and notes what each cell feeds. `shown`: cells that an identify reads, beside the
+/// email.
+fn feeds<'a>(
+    cells: usize,
+    terms: &mut [Vec<TermPlan>],
+    moments: &[MomentPlan],
+    shown: impl Iterator<Item = &'a CellId>,
+) -> Vec<Feeds> {
     let mut feeds = vec![Feeds::default(); cells];
-    let steady = terms.iter_mut().flatten().filter_map(|term| {
-        let cells = term.when.as_ref()?.kept_cells()?;
-        Some((term, cells))
-    });
-    for (fact, (term, cells)) in steady.take(Known::FACTS_MAX).enumerate() {
-        term.fact = Some(fact);
-        cells.iter().for_each(|cell| feeds[usize::from(*cell)].facts = true);
+    let mut facts = 0..Known::FACTS_MAX;
+    for term in terms.iter_mut().flatten() {
+        let reads = term.when.as_ref().map(Code::reads).unwrap_or_default();
+        if term.when.is_some() && !(reads.scores || reads.clock) {
+            term.fact = facts.next();
+        }
+        for cell in reads.cells.iter().chain(&term.cell) {
+            let feeds = &mut feeds[usize::from(*cell)];
+            if term.fact.is_some() { feeds.facts = true } else { feeds.scores = true }
+        }
+    }
+    for moment in moments.iter().filter(|moment| moment.asks_for_scores) {
+        for code in [&moment.when].into_iter().chain(&moment.until) {
+            code.reads().cells.iter().for_each(|cell| feeds[usize::from(*cell)].scores = true);
+        }
     }
     shown.chain([&EMAIL]).for_each(|cell| feeds[usize::from(*cell)].identify = true);
     feeds

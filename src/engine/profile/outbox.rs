@@ -3,6 +3,8 @@
 use super::super::Millis;
 use super::{numbers, varint};
 
+const MINUTE: Millis = 60_000;
+
 /// Of one score: the segment of the last evaluation, and the hundredths last sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScoreState {
@@ -68,26 +70,39 @@ impl MomentState {
     }
 }
 
-/// What the last evaluation found, as far as only other values of the person can change it.
+/// What the last evaluation found, as far as only other values of the person can change it, or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
     /// What an identify would say is what the last one said.
     pub is_said: bool,
     /// The facts that hold, a bit each.
     pub facts: u64,
+    /// Before this whole minute time alone changes nothing, save moments that ask for no score.
+    pub steady_until: Millis,
 }
 
 impl Known {
     /// How many facts there is room for.
-    pub const FACTS_MAX: usize = 63;
+    pub const FACTS_MAX: usize = 62;
+
+    pub fn new(is_said: bool, facts: u64, steady_until: Millis) -> Self {
+        let minute = steady_until.div_euclid(MINUTE) * MINUTE;
+        Self { is_said, facts, steady_until: if steady_until == Millis::MAX { steady_until } else { minute } }
+    }
 
     pub fn read(payload: Option<&[u8]>) -> Option<Self> {
-        let all = varint::take(&mut payload?);
-        Some(Self { is_said: all & 1 == 1, facts: all >> 1 })
+        let mut rest = payload?;
+        let all = varint::take(&mut rest);
+        let steady_until = if all & 2 == 2 { Millis::MAX } else { varint::take_signed(&mut rest) * MINUTE };
+        Some(Self { is_said: all & 1 == 1, facts: all >> 2, steady_until })
     }
 
     pub fn write(self, out: &mut Vec<u8>) {
-        varint::put(out, self.facts << 1 | u64::from(self.is_said));
+        let for_ever = self.steady_until == Millis::MAX;
+        varint::put(out, self.facts << 2 | u64::from(for_ever) << 1 | u64::from(self.is_said));
+        if !for_ever {
+            varint::put_signed(out, self.steady_until / MINUTE);
+        }
     }
 }
 

@@ -162,7 +162,11 @@ impl World {
             let end = self.log.len() as i64;
             let (shared, batch) = (&self.shared, &mut self.batch);
             let reading = self.reading.as_mut().expect("it is restored before anything else");
-            match reading.turn(shared, batch) {
+            let turn = reading.turn(shared, batch);
+            if self.random.one_in(2) {
+                transaction::send_ahead(batch, &mut self.ledger);
+            }
+            match turn {
                 Turn::Live => reading.begin_live(shared, batch),
                 Turn::Full => {
                     if !self.commit() {

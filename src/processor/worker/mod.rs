@@ -104,6 +104,7 @@ impl Worker {
             let worked = self.turns()?;
             self.answer_look_ups();
             self.snapshots();
+            transaction::send_ahead(&mut self.batch, &mut self.kafka);
             let wait = self.commit_when_due()?;
             self.take_over_edition()?;
             self.report();
@@ -183,13 +184,18 @@ impl Worker {
 
     /// Commits when there is something to say and it is time; else how long until then.
     fn commit_when_due(&mut self) -> Result<Duration, Fault> {
+        if self.batch.is_spoilt() {
+            self.commit()?;
+        }
         let interval = self.shared.config.commit_interval;
         let moved = self.reading().any(|reading| reading.moved);
-        let wait = match self.batch.since {
-            Some(since) => interval.saturating_sub(since.elapsed()),
-            None if moved => POSITION_EVERY.saturating_sub(self.committed_at.elapsed()),
-            None => return Ok(NAP),
+        // Counted from the last commit: what comes after a quiet time is sent at once.
+        let every = match self.batch.messages.is_empty() {
+            false => interval,
+            true if moved => POSITION_EVERY,
+            true => return Ok(NAP),
         };
+        let wait = every.saturating_sub(self.committed_at.elapsed());
         if wait.is_zero() || self.batch.is_full() {
             self.commit()?;
         }
@@ -201,7 +207,7 @@ impl Worker {
         for reading in self.reading() {
             reading.collect(&mut batch);
         }
-        if batch.is_empty() {
+        if batch.is_empty() && !batch.is_begun() {
             return Ok(());
         }
         let (started, messages) = (Instant::now(), batch.messages.len());
