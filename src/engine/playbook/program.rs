@@ -145,11 +145,8 @@ impl Program {
                     .collect()
             })
             .collect();
-        let moments: Vec<MomentPlan> = playbook
-            .moments
-            .iter()
-            .map(|m| MomentPlan::new(state(&m.when), m.until.as_ref().map(state)))
-            .collect();
+        let moments: Vec<MomentPlan> =
+            playbook.moments.iter().map(|m| MomentPlan::new(state(&m.when), m.until.as_ref().map(state))).collect();
         let traits: Vec<Vec<CellId>> =
             playbook.traits.iter().map(|t| t.paths.iter().map(|p| ids[&Cell::Kept(p.clone())]).collect()).collect();
         let (by_call, by_event) = routes(&playbook);
