@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
@@ -67,6 +68,9 @@ impl fmt::Display for Resource {
 pub struct Access {
     pub admin: AdminClient<DefaultClientContext>,
     pub cluster: String,
+    /// Asked about topics: where brokers make what is asked for, as they do unless told otherwise, they do so for an admin
+    /// client, and not for a consumer that asks them not to.
+    looker: BaseConsumer,
 }
 
 impl Access {
@@ -78,7 +82,8 @@ impl Access {
         let started = Instant::now();
         loop {
             if let Some(cluster) = door.client().fetch_cluster_id(STEP) {
-                return Ok(Self { admin: client.create()?, cluster });
+                let looker = client.clone().set("allow.auto.create.topics", "false").create()?;
+                return Ok(Self { admin: client.create()?, cluster, looker });
             }
             door.poll(Duration::ZERO);
             let heard = door.context();
@@ -96,7 +101,7 @@ impl Access {
 
     /// How many partitions a topic has; `None`: there is no such topic.
     pub fn partitions(&self, topic: &str) -> Result<Option<i32>, String> {
-        let metadata = self.admin.inner().fetch_metadata(Some(topic), TIMEOUT);
+        let metadata = self.looker.fetch_metadata(Some(topic), TIMEOUT);
         let metadata = metadata.map_err(|error| format!("the topic {topic} can't be looked at: {error}"))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {

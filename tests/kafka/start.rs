@@ -14,9 +14,19 @@ use crate::support::topics::{self, Record};
 
 #[test]
 fn topics_that_are_not_there_are_named_together_or_made() {
-    let site = Site::new(shared(), "missing", PARTITIONS, &playbook());
+    named_or_made(shared());
+}
+
+/// Looking for a topic must not make it, with whatever settings the broker has.
+#[test]
+fn nor_are_they_made_by_looking() {
+    named_or_made(&Broker::start_making_topics().bootstrap());
+}
+
+fn named_or_made(bootstrap: &str) {
+    let site = Site::new(bootstrap, "missing", PARTITIONS, &playbook());
     let made = [site.outgoing.clone(), site.dead(), format!("{}.marks", site.group)];
-    made.iter().for_each(|topic| topics::delete(shared(), topic));
+    made.iter().for_each(|topic| topics::delete(bootstrap, topic));
     let mut instance = site.start("one");
     assert_eq!(instance.wait(), 2, "{}", instance.log_tail());
     let log = instance.log();
@@ -31,14 +41,14 @@ fn topics_that_are_not_there_are_named_together_or_made() {
     site.wait_until_done(&mut [&mut instance]);
     instance.stop();
     for topic in &made {
-        assert_eq!(topics::partition_count(shared(), topic), Some(PARTITIONS), "{topic}");
+        assert_eq!(topics::partition_count(bootstrap, topic), Some(PARTITIONS), "{topic}");
     }
     let week = (7 * 86_400_000_i64).to_string();
-    assert_eq!(topics::setting(shared(), &site.outgoing, "retention.ms"), week);
+    assert_eq!(topics::setting(bootstrap, &site.outgoing, "retention.ms"), week);
     // A dead letter is a whole record and its headers.
-    assert_eq!(topics::setting(shared(), &site.dead(), "max.message.bytes"), (1_048_588 + 65_536).to_string());
+    assert_eq!(topics::setting(bootstrap, &site.dead(), "max.message.bytes"), (1_048_588 + 65_536).to_string());
     // As long as the raw topic, which keeps everything.
-    assert_eq!(topics::setting(shared(), &made[2], "retention.ms"), "-1");
+    assert_eq!(topics::setting(bootstrap, &made[2], "retention.ms"), "-1");
 }
 
 #[test]

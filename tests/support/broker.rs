@@ -44,22 +44,27 @@ pub struct Broker {
 
 impl Broker {
     pub fn start() -> Self {
-        Self::start_at(None, None)
+        Self::start_at(None, None, false)
     }
 
     /// With a second way in, [`Broker::detour`], which sends its clients on to `advertised`: where a proxy listens.
     pub fn start_behind(advertised: u16) -> Self {
-        Self::start_at(Some(advertised), None)
+        Self::start_at(Some(advertised), None, false)
     }
 
     /// With a second way in, over TLS, by password, within the rights that were granted. The usual way may do anything.
     pub fn start_secured(secure: Secure) -> Self {
-        Self::start_at(None, Some(secure))
+        Self::start_at(None, Some(secure), false)
     }
 
-    fn start_at(detour: Option<u16>, secure: Option<Secure>) -> Self {
+    /// One that makes each topic that is asked for, as it comes out of the box.
+    pub fn start_making_topics() -> Self {
+        Self::start_at(None, None, true)
+    }
+
+    fn start_at(detour: Option<u16>, secure: Option<Secure>, makes_topics: bool) -> Self {
         let server = Server::find().unwrap_or_else(|why| panic!("{why}"));
-        let place = server.place_with(detour, secure);
+        let place = server.place_with(detour, secure, makes_topics);
         let mut broker = Self { server, place, leash: None };
         broker.resume();
         broker

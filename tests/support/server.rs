@@ -43,7 +43,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("num.io.threads", "2"),
     ("background.threads", "2"),
     ("num.recovery.threads.per.data.dir", "1"),
-    ("auto.create.topics.enable", "false"), // a test of a missing topic must find it missing
     ("broker.heartbeat.interval.ms", "200"),
     ("broker.session.timeout.ms", "3000"), // shorter restarts sooner, but fences a live broker on a starved machine
     ("controlled.shutdown.enable", "false"),
@@ -70,6 +69,8 @@ pub struct Place {
     detour: Option<(u16, u16)>,
     /// A way in over TLS for those who have a password, and rights that are asked for.
     pub secure: Option<Secure>,
+    /// Whoever asks for a topic that is not there has it made, as a broker does unless told otherwise.
+    makes_topics: bool,
 }
 
 impl Server {
@@ -90,10 +91,10 @@ impl Server {
 
     /// A new place; `detour`: the port to advertise to those who come in by [`Place::detour_port`].
     pub fn place(&self, detour: Option<u16>) -> Place {
-        self.place_with(detour, None)
+        self.place_with(detour, None, false)
     }
 
-    pub fn place_with(&self, detour: Option<u16>, secure: Option<Secure>) -> Place {
+    pub fn place_with(&self, detour: Option<u16>, secure: Option<Secure>, makes_topics: bool) -> Place {
         let name = unique("kairos-broker");
         let folder = target().join("brokers").join(&name);
         let place = Place {
@@ -102,6 +103,7 @@ impl Server {
             detour: detour.map(|advertised| (ports::free(), advertised)),
             folder,
             secure,
+            makes_topics,
             name,
         };
         fs::create_dir_all(place.folder.join("data")).expect("a folder for the broker");
@@ -206,6 +208,7 @@ impl Place {
                 "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT,SECURE:SASL_SSL".into(),
             ),
             ("log.dirs", data.display().to_string()),
+            ("auto.create.topics.enable", self.makes_topics.to_string()),
         ];
         let fixed = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         fixed.chain(own.map(|(key, value)| (key.to_owned(), value))).chain(more).collect()
@@ -258,8 +261,15 @@ fn format_template(home: &Path) -> Result<(), String> {
     }
     let part = home.join("formatted.part");
     let _ = fs::remove_dir_all(&part); // what an interrupted run left
-    let place =
-        Place { name: String::new(), port: 1, controller_port: 2, folder: home.into(), detour: None, secure: None };
+    let place = Place {
+        name: String::new(),
+        port: 1,
+        controller_port: 2,
+        folder: home.into(),
+        detour: None,
+        secure: None,
+        makes_topics: false,
+    };
     let properties = home.join("format.properties");
     write_properties(&properties, &place.settings("127.0.0.1", &part));
     let words = [class_path(home), words(&["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c"])].concat();
