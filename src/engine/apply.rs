@@ -141,7 +141,7 @@ impl Engine {
         }
         // Nearly always the link is there, and was the last to be made. An id that is linked has no profile of its own.
         if let Some(anonymous) = &event.anonymous_id
-            && self.table.links_of(at).next() != Some(anonymous)
+            && !self.table.is_latest_link(at, anonymous)
         {
             self.absorb(at, Kind::Anonymous, anonymous);
             self.link(anonymous, at);

@@ -32,6 +32,8 @@ pub struct Profile {
     pub changed: u32,
     pub written: u32,
     first_link: u32,
+    /// Hash of the first link's id: that one is asked for with nearly every event, and lies far away.
+    first_link_hash: u64,
 }
 
 #[derive(Debug)]
@@ -109,6 +111,7 @@ impl Table {
             changed: 0,
             written: 0,
             first_link: NONE,
+            first_link_hash: 0,
         };
         let at = self.free.pop().unwrap_or_else(|| {
             if self.blocks.last().is_none_or(|last| last.len() == BLOCK) {
@@ -179,7 +182,7 @@ impl Table {
                 (self.links.len() - 1) as u32
             }
         };
-        self.profile_mut(owner).first_link = at;
+        self.set_first_link(owner, at);
         let links = &self.links;
         self.by_anonymous.insert_unique(hash(Kind::Anonymous, anonymous), at, |at| {
             hash(Kind::Anonymous, &links[*at as usize].as_ref().expect("it is in the table").anonymous)
@@ -192,7 +195,7 @@ impl Table {
         let (owner, next) = (self.link(at).owner, self.link(at).next);
         let mut before = self.profile(owner).first_link;
         if before == at {
-            self.profile_mut(owner).first_link = next;
+            self.set_first_link(owner, next);
         } else {
             while self.link(before).next != at {
                 before = self.link(before).next;
@@ -222,13 +225,25 @@ impl Table {
     pub fn move_links(&mut self, from: ProfileId, to: ProfileId) {
         let mut at = std::mem::replace(&mut self.profile_mut(from).first_link, NONE);
         while at != NONE {
+            let first = self.profile(to).first_link;
             let link = self.links[at as usize].as_mut().expect("it is in the list");
             link.owner = to;
-            let next = std::mem::replace(&mut link.next, NONE);
-            let first = std::mem::replace(&mut self.profile_mut(to).first_link, at);
-            self.links[at as usize].as_mut().expect("it is in the list").next = first;
+            let next = std::mem::replace(&mut link.next, first);
+            self.set_first_link(to, at);
             at = next;
         }
+    }
+
+    fn set_first_link(&mut self, owner: ProfileId, at: u32) {
+        let hash = if at == NONE { 0 } else { hash(Kind::Anonymous, &self.link(at).anonymous) };
+        let profile = self.profile_mut(owner);
+        (profile.first_link, profile.first_link_hash) = (at, hash);
+    }
+
+    /// Whether this id was the last to be linked to a user. Found by 64 bits of its hash.
+    pub fn is_latest_link(&self, owner: ProfileId, anonymous: &str) -> bool {
+        let profile = self.profile(owner);
+        profile.first_link != NONE && profile.first_link_hash == hash(Kind::Anonymous, anonymous)
     }
 
     /// The anonymous ids linked to a user, the latest first.
@@ -261,7 +276,12 @@ mod tests {
         }
         table.set_link("y", b);
         assert_eq!(table.links_of(a).collect::<Vec<_>>(), ["z", "x"]);
+        assert!(table.is_latest_link(a, "z") && table.is_latest_link(b, "y") && !table.is_latest_link(a, "x"));
         table.move_links(a, b);
+        assert!(table.is_latest_link(b, "x") && !table.is_latest_link(a, "z"));
+        table.unlink("x");
+        assert!(table.is_latest_link(b, "z"));
+        table.set_link("x", b);
         assert_eq!((table.linked("x"), table.links_of(a).count(), table.links_of(b).count()), (Some(b), 0, 3));
         table.remove(b);
         assert_eq!((table.linked("x"), table.find(Kind::User, "b"), table.count()), (None, None, 1));
