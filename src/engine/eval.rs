@@ -134,7 +134,10 @@ pub fn eval<'a, E: Env + ?Sized>(code: &'a Code, node: NodeId, env: &'a E) -> Ti
         Node::DurationOf(a) => map(walk(*a), |v| {
             v.text().and_then(|text| super::playbook::duration(&text)).map_or(Val::Null, Val::Duration)
         }),
-        Node::List(items) => Val::Items(code, items).always(),
+        Node::List(items) => {
+            let until = items.iter().map(|item| if is_constant(code, *item) { NEVER } else { walk(*item).until });
+            Timed { value: Val::Items(code, items), until: until.min().unwrap_or(NEVER) }
+        }
         Node::Event(slot) => env.event(*slot).always(),
         Node::Kept(cell) => env.kept(*cell).always(),
         Node::Has(a) => map(walk(*a), |v| Val::Bool(!matches!(v, Val::Null))),
@@ -199,14 +202,14 @@ pub fn eval<'a, E: Env + ?Sized>(code: &'a Code, node: NodeId, env: &'a E) -> Ti
         }
         Node::Segment(i) => env.segment(*i),
         Node::Age | Node::Since(_) | Node::Until(_) => {
-            let value = elapsed(code, node, env).map_or(Val::Null, |(length, _)| Val::Duration(length));
+            let value = elapsed(code, node, env).0.map_or(Val::Null, |(length, _)| Val::Duration(length));
             Timed { value, until: env.clock().saturating_add(1) }
         }
         Node::TimeCompare(op, time, constant) => match elapsed(code, *time, env) {
-            None => bool(compare(*op, &Val::Null, &Val::Duration(*constant), env), NEVER),
-            Some((length, step)) => {
+            (None, until) => bool(compare(*op, &Val::Null, &Val::Duration(*constant), env), until),
+            (Some((length, step)), until) => {
                 let holds = compare(*op, &Val::Duration(length), &Val::Duration(*constant), env);
-                bool(holds, next_meeting(env.clock(), length, step, *constant))
+                bool(holds, next_meeting(env.clock(), length, step, *constant).min(until))
             }
         },
         Node::EmailDomain => env.email_domain().map_or(Val::Null, |domain| Val::Text(domain.into())).always(),
@@ -253,15 +256,30 @@ fn any_true<'a>(parts: impl Iterator<Item = Timed<'a>>) -> Timed<'a> {
     Timed { value: Val::Bool(true_until.is_some()), until: true_until.unwrap_or(false_until) }
 }
 
-/// The duration that an age, `time_since` or `time_until` stands at, and by how much it goes on each millisecond.
-fn elapsed<E: Env + ?Sized>(code: &Code, node: NodeId, env: &E) -> Option<(Millis, Millis)> {
+/// Whether it is written out in the playbook.
+fn is_constant(code: &Code, node: NodeId) -> bool {
+    matches!(code.nodes[usize::from(node)], Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_))
+}
+
+/// The duration that an age, `time_since` or `time_until` stands at, and by how much it goes on each millisecond; and until
+/// when the time it counts from stays what it is.
+fn elapsed<E: Env + ?Sized>(code: &Code, node: NodeId, env: &E) -> (Option<(Millis, Millis)>, Millis) {
     let clock = env.clock();
-    let time = |node: NodeId| point_in_time(eval(code, node, env).value);
+    let time = |node: NodeId| {
+        let timed = eval(code, node, env);
+        (point_in_time(timed.value), timed.until)
+    };
     match &code.nodes[usize::from(node)] {
-        Node::Age => env.first().map(|first| (clock - first, 1)),
-        Node::Since(a) => time(*a).map(|at| (clock - at, 1)),
-        Node::Until(a) => time(*a).map(|at| (at - clock, -1)),
-        _ => None,
+        Node::Age => (env.first().map(|first| (clock - first, 1)), NEVER),
+        Node::Since(a) => {
+            let (at, until) = time(*a);
+            (at.map(|at| (clock - at, 1)), until)
+        }
+        Node::Until(a) => {
+            let (at, until) = time(*a);
+            (at.map(|at| (at - clock, -1)), until)
+        }
+        _ => (None, NEVER),
     }
 }
 

@@ -48,7 +48,8 @@ impl Evaluator {
         }
         if let Hold::Back { minute, .. } = around.hold {
             counts.held_back += 1;
-            return (!differs, minute);
+            // Not known to be said: the hold may end before its minute, and whatever comes then is looked at.
+            return (false, minute);
         }
         let mut fields = self.fields(body, program, sent.as_ref());
         let (message, left_out) = message::write(What::Identify, self.identity(around), &mut fields);

@@ -10,8 +10,8 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use super::Config;
 use super::group::Member;
+use super::{Config, raw};
 use crate::engine::{Mark, Millis};
 
 /// A mark with its place: before the record at `at`, the `number`th of its partition.
@@ -77,8 +77,14 @@ pub enum MarksError {
 
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The committed marks of a partition after the offset `after` (all of them when `None`), to the end.
-pub fn read(config: &Arc<Config>, partition: i32, after: Option<i64>) -> Result<Vec<Noted>, MarksError> {
+/// The committed marks of a partition after the offset `after` (all of them when `None`), to the end. `last`: the offset of the
+/// last one that must be among them, where that is known.
+pub fn read(
+    config: &Arc<Config>,
+    partition: i32,
+    after: Option<i64>,
+    last: Option<i64>,
+) -> Result<Vec<Noted>, MarksError> {
     let unavailable = |error: KafkaError| MarksError::Unavailable(error.to_string());
     let topic = config.marks_topic();
     let consumer: BaseConsumer<Member> =
@@ -92,6 +98,12 @@ pub fn read(config: &Arc<Config>, partition: i32, after: Option<i64>) -> Result<
     while Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
+            Some(Err(KafkaError::PartitionEOF(_)))
+                if last.is_some_and(|last| is_held_up(&consumer, &topic, partition, last)) =>
+            {
+                let why = format!("a transaction that is still open holds up {topic} partition {partition}");
+                return Err(MarksError::Unavailable(why));
+            }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(marks),
             Some(Ok(message)) => {
                 let bytes = message.payload().unwrap_or_default();
@@ -109,6 +121,14 @@ pub fn read(config: &Arc<Config>, partition: i32, after: Option<i64>) -> Result<
         }
     }
     Err(MarksError::Unavailable(format!("{topic} partition {partition} gave no end within {READ_TIMEOUT:?}")))
+}
+
+/// Whether an offset was written and can't be read yet: somebody who died has left a transaction open before it.
+fn is_held_up(consumer: &BaseConsumer<Member>, topic: &str, partition: i32, offset: i64) -> bool {
+    // Of a `read_committed` consumer the one is where stable records end, the other where all do.
+    let stable = consumer.fetch_watermarks(topic, partition, READ_TIMEOUT).map(|(_, stable)| stable);
+    let written = raw::seen_watermarks(consumer, topic, partition).map(|(_, high)| high);
+    matches!((stable, written), (Ok(stable), Some(written)) if stable <= offset && offset < written)
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ fn fresh(sources: &Sources, partition: i32, low: i64, tell: &Teller) -> Result<(
     if !entries.is_empty() {
         return Err(Stop::NoCommit { what: "a snapshot" }.into());
     }
-    if !read_marks(&sources.config, partition, None)?.is_empty() {
+    if !read_marks(&sources.config, partition, None, None)?.is_empty() {
         return Err(Stop::NoCommit { what: "a mark" }.into());
     }
     let edition = sources.editions.current();
@@ -307,7 +307,7 @@ fn marks_between(
     if from.marks == to.marks {
         return Ok(VecDeque::new());
     }
-    let mut marks: VecDeque<_> = read_marks(config, partition, from.last_mark)?.into();
+    let mut marks: VecDeque<_> = read_marks(config, partition, from.last_mark, to.last_mark)?.into();
     marks.retain(|noted| noted.number > from.marks && noted.number <= to.marks);
     let whole = marks.iter().map(|noted| noted.number).eq(from.marks + 1..=to.marks);
     if whole {
@@ -317,8 +317,13 @@ fn marks_between(
     Err(Stop::Marks(format!("marks {first} to {last} of partition {partition} are not all in {topic}")).into())
 }
 
-fn read_marks(config: &Arc<Config>, partition: i32, after: Option<i64>) -> Result<Vec<Noted>, Failed> {
-    marks::read(config, partition, after).map_err(|error| match error {
+fn read_marks(
+    config: &Arc<Config>,
+    partition: i32,
+    after: Option<i64>,
+    last: Option<i64>,
+) -> Result<Vec<Noted>, Failed> {
+    marks::read(config, partition, after, last).map_err(|error| match error {
         MarksError::Unavailable(cause) => Failed::Now(cause),
         MarksError::Gone(cause) => Failed::Stop(Stop::Marks(cause)),
     })

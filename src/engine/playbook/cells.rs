@@ -215,8 +215,8 @@ pub fn fingerprint(playbook: &Playbook, cell: &Cell) -> u64 {
             put(format!("score {} {names:?}", score.name));
         }
         Cell::Moment(i) => put(format!("moment {}", playbook.moments[*i].name)),
-        // Another playbook finds out anew.
-        Cell::Known => put(format!("known {}", playbook.fingerprint)),
+        // Another playbook finds out anew, and so does a program that means something else by it.
+        Cell::Known => put(format!("known 2 {}", playbook.fingerprint)),
         Cell::Sent => {
             let traits: Vec<&str> = playbook.traits.iter().map(|t| t.name.as_str()).collect();
             let moments: Vec<&str> =

@@ -74,9 +74,9 @@ fn begin(place: &Place, low: i64) -> Position {
 /// All marks from the state on. What can't be had is missing in the state, and is said.
 fn known_marks(survey: &Survey, place: &Place, at: &Position, how: &mut Vec<String>) -> Result<Vec<Noted>, Fault> {
     let (config, partition) = (&survey.config, place.partition);
-    let read = match marks::read(config, partition, at.last_mark) {
+    let read = match marks::read(config, partition, at.last_mark, None) {
         // Behind where its topic begins now: what is still there.
-        Err(MarksError::Gone(_)) => marks::read(config, partition, None),
+        Err(MarksError::Gone(_)) => marks::read(config, partition, None, None),
         read => read,
     };
     let mut marks = match read {
