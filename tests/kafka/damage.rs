@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::equivalence::{assert_as_faultless, playbook, records};
 use crate::input::PARTITIONS;
 use crate::support::broker::shared;
 use crate::support::kairos::{Instance, Site};
 use crate::support::topics::{self, Record};
+use crate::support::unique;
 
 /// Where the format's version stands in a file: after eight bytes that say whose it is.
 const VERSION_AT: usize = 8;
@@ -130,4 +134,34 @@ pub fn wait_for_refusal(instance: &Instance, words: &str) {
         last = instance.get("/readyz");
     }
     assert!(instance.log().contains(words), "{}", instance.log_tail());
+}
+
+/// A worker that died with a transaction open holds up the marks that were committed behind it: those are not gone.
+#[test]
+fn marks_behind_an_open_transaction_are_waited_for() {
+    let site = Site::new(shared(), "held-up", PARTITIONS, &playbook()).with("snapshots", "interval = \"1h\"");
+    let open: BaseProducer =
+        topics::client(shared()).set("transactional.id", unique("dead")).create().expect("a producer");
+    open.init_transactions(Duration::from_secs(20)).expect("a transactional producer");
+    open.begin_transaction().expect("begun");
+    let marks = format!("{}.marks", site.group);
+    for partition in 0..PARTITIONS {
+        let record = BaseRecord::<[u8], [u8]>::to(&marks).partition(partition).payload(b"of the dead");
+        open.send(record).map_err(|(error, _)| error).expect("queued");
+    }
+    while open.in_flight_count() > 0 {
+        open.poll(Duration::from_millis(1));
+    }
+    topics::produce(shared(), &site.raw, &records()[..1_000]);
+    let mut instance = site.start("one");
+    site.wait_until_done(&mut [&mut instance]);
+    instance.kill();
+
+    let instance = site.start("one");
+    topics::wait_for("it to wait", || instance.log().contains("a transaction that is still open holds up"));
+    assert!(instance.get("/readyz").is_none_or(|(status, _)| status != 200));
+    open.abort_transaction(Duration::from_secs(20)).expect("aborted");
+    topics::wait_for("it to be ready", || instance.get("/readyz").is_some_and(|(status, _)| status == 200));
+    assert!(!instance.log().contains("are not all in"), "{}", instance.log_tail());
+    instance.stop();
 }
