@@ -76,12 +76,6 @@ impl Batch {
         matches!(self.transaction, Transaction::Spoilt(_))
     }
 
-    /// Whether an open transaction has messages of a partition.
-    pub fn has_given(&self, partition: i32) -> bool {
-        let Transaction::Open(given) = self.transaction else { return false };
-        self.messages[..given].iter().any(|message| message.origin == partition)
-    }
-
     pub fn push(&mut self, message: Message) {
         let len = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
         self.bytes += len(&message.key) + len(&message.value) + 128;
@@ -108,7 +102,9 @@ impl Batch {
 
     /// Forgets all of a partition that is no longer ours, or whose commit is known.
     pub fn forget(&mut self, partition: i32) {
-        if self.has_given(partition) {
+        if let Transaction::Open(given) = self.transaction
+            && self.messages[..given].iter().any(|message| message.origin == partition)
+        {
             self.transaction = Transaction::Spoilt(None);
         }
         self.messages.retain(|message| message.origin != partition);

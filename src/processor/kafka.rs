@@ -1,7 +1,7 @@
 //! The worker's two Kafka clients: a consumer in the group, a transactional producer, and the [`World`] a transaction
 //! needs, made of them. It must not know engines.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ pub struct Kafka {
     transactional_id: String,
     generation: Option<ConsumerGroupMetadata>,
     /// Ownership that changed and the worker has yet to act on.
-    pub changes: VecDeque<Change>,
+    pub changes: Vec<Change>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     shutdown: Shutdown,
@@ -102,7 +102,7 @@ impl Kafka {
             producer,
             transactional_id,
             generation: None,
-            changes: VecDeque::new(),
+            changes: Vec::new(),
             clock,
             observer,
             shutdown,
@@ -132,7 +132,7 @@ impl Kafka {
         // One event a call: a rebalance is followed by others.
         let polled = self.consumer.poll(Duration::ZERO).map(|result| result.map(drop));
         while let Some(change) = self.consumer.context().next_change() {
-            self.changes.push_back(change);
+            self.changes.push(change);
         }
         match polled {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error),
@@ -299,7 +299,7 @@ impl World for Kafka {
             std::thread::park_timeout(left.min(Duration::from_millis(20)));
         }
         self.take_generation();
-        let lost = self.changes.iter().skip(seen).filter_map(|change| match change {
+        let lost = self.changes[seen..].iter().filter_map(|change| match change {
             Change::Taken(partitions) => Some(partitions.clone()),
             Change::Given(_) => None,
         });

@@ -196,7 +196,15 @@ impl Run {
             let ended = self.open(number, outside).and_then(Worker::run);
             rejoined = if joined.elapsed() > STEADY { 0 } else { rejoined + 1 };
             match ended {
-                Err(Fault::Disowned(cause)) if rejoined < REJOINS_MAX && !outside.shutdown.is_stopping() => {
+                Err(Fault::Disowned(cause)) if outside.shutdown.is_stopping() => {
+                    tracing::warn!(
+                        worker = number,
+                        cause,
+                        "the group gave its place away before it left; what it had not committed is read again"
+                    );
+                    return Ok(());
+                }
+                Err(Fault::Disowned(cause)) if rejoined < REJOINS_MAX => {
                     tracing::warn!(worker = number, cause, "disowned by the group after an outage; joining anew");
                 }
                 Err(Fault::Grown(growth)) if self.config.on_growth == OnTrouble::Continue => {

@@ -93,9 +93,8 @@ pub fn send_ahead(batch: &mut Batch, world: &mut impl World) {
     }
 }
 
-/// Sends the batch until it is committed or nothing of it is left to send, and no transaction is left open. `leaving`:
-/// partitions that were taken away, whose part the group may still take in the first attempt; after it they are not ours.
-pub fn send(batch: &mut Batch, leaving: &[i32], world: &mut impl World) -> Result<Outcome, GaveUp> {
+/// Sends the batch until it is committed or nothing of it is left to send, and no transaction is left open.
+pub fn send(batch: &mut Batch, world: &mut impl World) -> Result<Outcome, GaveUp> {
     let mut outcome = Outcome::default();
     let mut backoff = BACKOFF_MIN;
     let mut fenced = 0;
@@ -115,7 +114,6 @@ pub fn send(batch: &mut Batch, leaving: &[i32], world: &mut impl World) -> Resul
                 return Err(GaveUp::Fenced(failure.text));
             }
         }
-        leaving.iter().for_each(|partition| batch.forget(*partition));
         settle(batch, world, &sent, &mut outcome)?;
         for lost in world.serve(backoff).map_err(GaveUp::Told)? {
             batch.forget(lost);

@@ -159,7 +159,7 @@ fn any_call_may_fail_in_any_class_any_number_of_times() {
                     for ahead in [false, true] {
                         let mut broker = Broker { faults: faults.clone(), ..Broker::default() };
                         let mut batch = if ahead { batch_ahead(&mut broker) } else { batch(&broker) };
-                        let outcome = send(&mut batch, &[], &mut broker).unwrap();
+                        let outcome = send(&mut batch, &mut broker).unwrap();
                         let case = format!("{call:?} {class:?} took effect: {took_effect} × {times}, ahead: {ahead}");
                         assert_eq!(texts(&broker), ["one", "two", "three"], "{case}");
                         assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), [1, 2], "{case}");
@@ -176,7 +176,7 @@ fn any_call_may_fail_in_any_class_any_number_of_times() {
 fn a_commit_that_was_done_is_not_sent_again() {
     let mut broker = Broker { faults: vec![(Call::Commit, Class::Final, true, 1)], ..Broker::default() };
     let mut batch = batch(&broker);
-    send(&mut batch, &[], &mut broker).unwrap();
+    send(&mut batch, &mut broker).unwrap();
     assert!(batch.is_empty());
     assert_eq!(texts(&broker), ["one", "two", "three"]);
 }
@@ -184,7 +184,7 @@ fn a_commit_that_was_done_is_not_sent_again() {
 #[test]
 fn the_last_marks_offset_goes_into_the_position() {
     let mut broker = Broker::default();
-    let outcome = send(&mut batch(&broker), &[], &mut broker).unwrap();
+    let outcome = send(&mut batch(&broker), &mut broker).unwrap();
     let position = Position::decode(10, outcome.sent[&1].1.as_bytes()).unwrap();
     assert_eq!(position.last_mark, Some(77));
     assert_eq!(Position::decode(10, outcome.sent[&2].1.as_bytes()).unwrap().last_mark, None);
@@ -194,7 +194,7 @@ fn the_last_marks_offset_goes_into_the_position() {
 fn a_lost_partition_is_left_out_of_the_second_try() {
     let faults = vec![(Call::SendOffsets, Class::Final, false, 1)];
     let mut broker = Broker { faults, lost: vec![1], ..Broker::default() };
-    let outcome = send(&mut batch(&broker), &[], &mut broker).unwrap();
+    let outcome = send(&mut batch(&broker), &mut broker).unwrap();
     assert_eq!(texts(&broker), ["two"]);
     assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), [2]);
     assert_eq!(broker.positions.keys().copied().collect::<Vec<_>>(), [2]);
@@ -206,7 +206,7 @@ fn what_the_broker_has_of_a_partition_that_was_taken_is_never_committed() {
         let mut broker = Broker::default();
         let mut batch = batch_ahead(&mut broker);
         lost.iter().for_each(|partition| batch.forget(*partition));
-        let outcome = send(&mut batch, &[], &mut broker).unwrap();
+        let outcome = send(&mut batch, &mut broker).unwrap();
         let left: Vec<i32> = [1, 2].into_iter().filter(|partition| !lost.contains(partition)).collect();
         assert_eq!(texts(&broker), if lost.len() == 1 { vec!["two"] } else { vec![] });
         assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), left);
@@ -216,35 +216,11 @@ fn what_the_broker_has_of_a_partition_that_was_taken_is_never_committed() {
 }
 
 #[test]
-fn a_partition_that_leaves_goes_with_the_first_attempt_or_not_at_all() {
-    for (call, took_effect) in CALLS[..5].iter().flat_map(|call| [(*call, false), (*call, true)]) {
-        for class in [None, Some(Class::Retriable), Some(Class::Final)] {
-            if took_effect && class != Some(Class::Final) {
-                continue;
-            }
-            let mut broker = Broker::default();
-            let mut batch = batch_ahead(&mut broker);
-            broker.faults.extend(class.map(|class| (call, class, took_effect, 1)));
-            let outcome = send(&mut batch, &[1], &mut broker).unwrap();
-            // Begun and produced it was before; what was not acknowledged is never asked for again.
-            let is_final = class == Some(Class::Final) || (class.is_some() && call == Call::Drain);
-            let failed = is_final && !matches!(call, Call::Begin | Call::Produce);
-            let went = !failed || (call == Call::Commit && took_effect);
-            let case = format!("{call:?} {class:?} took effect: {took_effect}");
-            assert_eq!(texts(&broker), if went { vec!["one", "two", "three"] } else { vec!["two"] }, "{case}");
-            assert_eq!(broker.positions.contains_key(&1), went, "{case}");
-            assert_eq!(outcome.sent.contains_key(&1), !failed, "{case}");
-            assert!(outcome.sent.contains_key(&2), "{case}");
-        }
-    }
-}
-
-#[test]
 fn what_comes_after_is_given_once() {
     let mut broker = Broker::default();
     let mut batch = batch_ahead(&mut broker);
     batch.push(message(2, "four"));
-    send(&mut batch, &[], &mut broker).unwrap();
+    send(&mut batch, &mut broker).unwrap();
     assert_eq!(texts(&broker), ["one", "two", "three", "four"]);
 }
 
@@ -252,7 +228,7 @@ fn what_comes_after_is_given_once() {
 fn when_all_partitions_are_lost_nothing_is_sent() {
     let faults = vec![(Call::SendOffsets, Class::Final, false, 1)];
     let mut broker = Broker { faults, lost: vec![1, 2], ..Broker::default() };
-    assert_eq!(send(&mut batch(&broker), &[], &mut broker), Ok(Outcome::default()));
+    assert_eq!(send(&mut batch(&broker), &mut broker), Ok(Outcome::default()));
     assert!(broker.log.is_empty() && broker.positions.is_empty());
 }
 
@@ -261,7 +237,7 @@ fn a_position_from_elsewhere_drops_the_engine_and_sends_nothing_of_it() {
     let mut broker = Broker { faults: vec![(Call::Commit, Class::Final, false, 1)], ..Broker::default() };
     let mut batch = batch(&broker);
     broker.positions.insert(1, (500, b"somebody".to_vec()));
-    let outcome = send(&mut batch, &[], &mut broker).unwrap();
+    let outcome = send(&mut batch, &mut broker).unwrap();
     assert_eq!(outcome.astray, [1]);
     assert_eq!(texts(&broker), ["two"]);
     assert_eq!(broker.positions[&1], (500, b"somebody".to_vec()));
@@ -271,7 +247,7 @@ fn a_position_from_elsewhere_drops_the_engine_and_sends_nothing_of_it() {
 fn a_rival_of_the_same_name_ends_the_worker() {
     let faults = vec![(Call::Commit, Class::Final, false, 100)];
     let mut broker = Broker { faults, fenced: true, ..Broker::default() };
-    assert!(matches!(send(&mut batch(&broker), &[], &mut broker), Err(GaveUp::Fenced(_))));
+    assert!(matches!(send(&mut batch(&broker), &mut broker), Err(GaveUp::Fenced(_))));
     assert!(broker.log.is_empty());
 }
 
@@ -279,5 +255,5 @@ fn a_rival_of_the_same_name_ends_the_worker() {
 fn a_worker_that_is_told_to_stop_does_not_try_for_ever() {
     let faults = vec![(Call::Renew, Class::Final, false, 100), (Call::Commit, Class::Final, false, 1)];
     let mut broker = Broker { faults, told: Some("stop".to_owned()), ..Broker::default() };
-    assert_eq!(send(&mut batch(&broker), &[], &mut broker), Err(GaveUp::Told("stop".to_owned())));
+    assert_eq!(send(&mut batch(&broker), &mut broker), Err(GaveUp::Told("stop".to_owned())));
 }

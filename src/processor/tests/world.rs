@@ -205,7 +205,7 @@ impl World {
         let reading = self.reading.as_mut().expect("it is restored before anything else");
         reading.collect(&mut self.batch);
         self.ledger.gives_up = self.ledger.is_faulty && self.random.one_in(6);
-        let ended = transaction::send(&mut self.batch, &[], &mut self.ledger);
+        let ended = transaction::send(&mut self.batch, &mut self.ledger);
         match ended {
             Ok(outcome) => {
                 assert_eq!(outcome.astray, [0; 0], "nobody else commits");

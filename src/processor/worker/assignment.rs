@@ -17,23 +17,17 @@ use crate::storage::SnapshotId;
 const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Worker {
-    pub(super) fn take_changes(&mut self) -> Result<(), Fault> {
-        while let Some(change) = self.kafka.changes.pop_front() {
+    pub(super) fn take_changes(&mut self) {
+        for change in std::mem::take(&mut self.kafka.changes) {
             match change {
                 Change::Taken(partitions) => {
-                    // What a transaction has of them must be committed with their positions or not at all. The group takes
-                    // those until it has formed anew; sending the others' part once more would take a new producer.
-                    if partitions.iter().any(|partition| self.batch.has_given(*partition)) {
-                        self.send(&partitions)?;
-                    }
-                    partitions.into_iter().for_each(|partition| self.drop_partition(partition));
+                    partitions.into_iter().for_each(|partition| self.drop_partition(partition))
                 }
                 Change::Given(partitions) => {
                     partitions.into_iter().for_each(|partition| self.begin(partition, Vec::new()))
                 }
             }
         }
-        Ok(())
     }
 
     /// The engine goes whole, with what was kept for it.

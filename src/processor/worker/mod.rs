@@ -117,7 +117,8 @@ impl Worker {
 
     fn serve_group(&mut self) -> Result<(), Fault> {
         self.kafka.poll().map_err(|error| self.ended(error))?;
-        self.take_changes()
+        self.take_changes();
+        Ok(())
     }
 
     fn ended(&self, error: KafkaError) -> Fault {
@@ -202,12 +203,6 @@ impl Worker {
     }
 
     pub fn commit(&mut self) -> Result<(), Fault> {
-        self.send(&[])?;
-        // Only now: a partition that was taken while the batch was sent has had its commit noted before it goes.
-        self.take_changes()
-    }
-
-    fn send(&mut self, leaving: &[i32]) -> Result<(), Fault> {
         let mut batch = std::mem::take(&mut self.batch);
         for reading in self.reading() {
             reading.collect(&mut batch);
@@ -217,7 +212,7 @@ impl Worker {
         }
         let (started, messages) = (Instant::now(), batch.messages.len());
         let _span = tracing::info_span!("batch", records = batch.records, messages).entered();
-        let outcome = transaction::send(&mut batch, leaving, &mut self.kafka).map_err(|gave_up| match gave_up {
+        let outcome = transaction::send(&mut batch, &mut self.kafka).map_err(|gave_up| match gave_up {
             GaveUp::Fenced(text) => self.fenced(text),
             GaveUp::Told(text) => Fault::Kafka(text),
         })?;
@@ -225,6 +220,8 @@ impl Worker {
         self.settled(outcome);
         tracing::debug!(took = ?started.elapsed(), "committed");
         self.observer.committed(started.elapsed(), messages);
+        // Only now: a partition that was taken while the batch was sent has had its commit noted before it goes.
+        self.take_changes();
         Ok(())
     }
 
