@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::position::Position;
-use super::transaction::Failure;
 
 /// The topics a worker writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,22 +35,10 @@ pub struct Move {
     pub after: Position,
 }
 
-/// The transaction that a batch's messages are given to as they come, ahead of its commit.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub enum Transaction {
-    #[default]
-    NotBegun,
-    /// It has the first of the messages, so many.
-    Open(usize),
-    /// It must not be committed: a call failed, or it has messages of a partition that was taken away.
-    Spoilt(Option<Failure>),
-}
-
 #[derive(Debug, Default)]
 pub struct Batch {
     pub messages: Vec<Message>,
     pub moves: BTreeMap<i32, Move>,
-    pub transaction: Transaction,
     /// Records stepped for it.
     pub records: u64,
     bytes: usize,
@@ -65,15 +52,6 @@ const RECORDS_MAX: u64 = 100_000;
 impl Batch {
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.moves.is_empty()
-    }
-
-    /// A transaction was begun that has yet to end.
-    pub fn is_begun(&self) -> bool {
-        self.transaction != Transaction::NotBegun
-    }
-
-    pub fn is_spoilt(&self) -> bool {
-        matches!(self.transaction, Transaction::Spoilt(_))
     }
 
     pub fn push(&mut self, message: Message) {
@@ -102,11 +80,6 @@ impl Batch {
 
     /// Forgets all of a partition that is no longer ours, or whose commit is known.
     pub fn forget(&mut self, partition: i32) {
-        if let Transaction::Open(given) = self.transaction
-            && self.messages[..given].iter().any(|message| message.origin == partition)
-        {
-            self.transaction = Transaction::Spoilt(None);
-        }
         self.messages.retain(|message| message.origin != partition);
         self.moves.remove(&partition);
     }
@@ -133,17 +106,6 @@ mod tests {
         assert!(!batch.is_empty());
         batch.forget(2);
         assert!(batch.is_empty());
-    }
-
-    #[test]
-    fn what_a_transaction_has_of_a_lost_partition_spoils_it() {
-        let mut batch = Batch { transaction: Transaction::Open(1), ..Batch::default() };
-        batch.push(message(1));
-        batch.push(message(2));
-        batch.forget(2);
-        assert_eq!(batch.transaction, Transaction::Open(1));
-        batch.forget(1);
-        assert!(batch.is_empty() && batch.is_spoilt());
     }
 
     #[test]

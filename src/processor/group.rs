@@ -1,7 +1,7 @@
 //! Membership of the consumer group: what was given to this worker and what was taken away.
 //!
 //! Callbacks run inside `poll`. They hand partitions over to librdkafka's protocol at once and leave a note; the
-//! worker reads the notes before it does anything else, so nothing of a partition that was taken is committed after it.
+//! worker reads the notes before it does anything else, so nothing of a partition that was taken is sent after it.
 //! A partition that is given is not read before its state is there: only then it is assigned at its exact offset.
 //! It must not know engines or transactions.
 

@@ -1,6 +1,5 @@
 //! Brings a batch to its commit, whatever goes wrong on the way.
 //!
-//! Its messages are given to the broker as they come, so that little is left to wait for when it is time to commit.
 //! The batch is sent again as it was until the broker has it; engines are neither stepped nor rolled back meanwhile.
 //! After any failure a new producer ends on the broker what the old one left open, and the committed position tells what
 //! became of it. There is no second way: a transaction that was aborted and sent again under the same producer was seen
@@ -10,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::batch::{Batch, Committed, Message, Move, Transaction};
+use super::batch::{Batch, Committed, Message, Move};
 
 /// What a failed call allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +67,10 @@ pub enum GaveUp {
     Told(String),
 }
 
-/// Why an attempt failed, doing what, and the positions it may have committed. Without a failure: what it had of a
-/// partition that was taken away.
+/// Why an attempt failed, doing what, and the positions it may have committed.
 struct Failed {
     doing: &'static str,
-    failure: Option<Failure>,
+    failure: Failure,
     sent: Sent,
 }
 
@@ -83,22 +81,12 @@ const CALLS_MAX: u32 = 10;
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Gives the batch's messages so far to the broker, ahead of the commit, which hears of what failed.
-pub fn send_ahead(batch: &mut Batch, world: &mut impl World) {
-    if batch.messages.is_empty() || batch.is_spoilt() {
-        return;
-    }
-    if let Err(failure) = produce(batch, world) {
-        batch.transaction = Transaction::Spoilt(Some(failure));
-    }
-}
-
-/// Sends the batch until it is committed or nothing of it is left to send, and no transaction is left open.
+/// Sends the batch until it is committed or nothing of it is left to send.
 pub fn send(batch: &mut Batch, world: &mut impl World) -> Result<Outcome, GaveUp> {
     let mut outcome = Outcome::default();
     let mut backoff = BACKOFF_MIN;
     let mut fenced = 0;
-    while batch.is_begun() || !batch.is_empty() {
+    while !batch.is_empty() {
         let Failed { doing, failure, sent } = match attempt(batch, world) {
             Ok(sent) => {
                 outcome.sent.extend(sent);
@@ -107,12 +95,10 @@ pub fn send(batch: &mut Batch, world: &mut impl World) -> Result<Outcome, GaveUp
             }
             Err(failed) => failed,
         };
-        if let Some(failure) = failure {
-            world.trouble(doing, &failure);
-            fenced += u32::from(failure.fenced);
-            if fenced >= FENCED_MAX {
-                return Err(GaveUp::Fenced(failure.text));
-            }
+        world.trouble(doing, &failure);
+        fenced += u32::from(failure.fenced);
+        if fenced >= FENCED_MAX {
+            return Err(GaveUp::Fenced(failure.text));
         }
         settle(batch, world, &sent, &mut outcome)?;
         for lost in world.serve(backoff).map_err(GaveUp::Told)? {
@@ -123,37 +109,21 @@ pub fn send(batch: &mut Batch, world: &mut impl World) -> Result<Outcome, GaveUp
     Ok(outcome)
 }
 
-fn attempt(batch: &mut Batch, world: &mut impl World) -> Result<Sent, Failed> {
-    let before_offsets = |failure| Failed { doing: "producing", failure, sent: Sent::new() };
-    if let Transaction::Spoilt(failure) = &mut batch.transaction {
-        return Err(before_offsets(failure.take()));
+fn attempt(batch: &Batch, world: &mut impl World) -> Result<Sent, Failed> {
+    let before_offsets = |doing| move |failure| Failed { doing, failure, sent: Sent::new() };
+    repeat(|| world.begin()).map_err(before_offsets("beginning a transaction"))?;
+    for message in &batch.messages {
+        repeat(|| world.produce(message)).map_err(before_offsets("producing"))?;
     }
-    produce(batch, world).map_err(|failure| before_offsets(Some(failure)))?;
-    let marks = world.drain().map_err(|failure| before_offsets(Some(failure)))?;
+    let marks = world.drain().map_err(before_offsets("producing"))?;
     // An empty transaction is none; a batch of messages always moves a position.
     let sent = offsets(batch, &marks, world.now_ms());
     let end = repeat(|| world.send_offsets(&sent)).map_err(|failure| ("sending positions", failure));
     let end = end.and_then(|()| repeat(|| world.commit()).map_err(|failure| ("committing", failure)));
     match end {
         Ok(()) => Ok(sent),
-        Err((doing, failure)) => Err(Failed { doing, failure: Some(failure), sent }),
+        Err((doing, failure)) => Err(Failed { doing, failure, sent }),
     }
-}
-
-/// Begins the batch's transaction unless that is done, and gives it the messages that it does not have.
-fn produce(batch: &mut Batch, world: &mut impl World) -> Result<(), Failure> {
-    let given = match batch.transaction {
-        Transaction::Open(given) => given,
-        _ => {
-            repeat(|| world.begin())?;
-            0
-        }
-    };
-    for message in &batch.messages[given..] {
-        repeat(|| world.produce(message))?;
-    }
-    batch.transaction = Transaction::Open(batch.messages.len());
-    Ok(())
 }
 
 fn offsets(batch: &Batch, marks: &BTreeMap<i32, i64>, now_ms: i64) -> Sent {
@@ -185,13 +155,7 @@ fn settle(batch: &mut Batch, world: &mut impl World, sent: &Sent, outcome: &mut 
     let mut renewed = false;
     let found = loop {
         renewed = renewed || renew(world);
-        if renewed {
-            batch.transaction = Transaction::NotBegun;
-        }
         let asked: Vec<_> = batch.moves.keys().copied().collect();
-        if renewed && asked.is_empty() {
-            return Ok(());
-        }
         if let Some(found) = renewed.then(|| world.committed(&asked)).flatten() {
             break found;
         }

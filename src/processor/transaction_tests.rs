@@ -123,16 +123,6 @@ fn batch(broker: &Broker) -> Batch {
     batch
 }
 
-/// The same, given to the broker as it came.
-fn batch_ahead(broker: &mut Broker) -> Batch {
-    let mut batch = batch(broker);
-    for message in std::mem::take(&mut batch.messages) {
-        batch.push(message);
-        send_ahead(&mut batch, broker);
-    }
-    batch
-}
-
 fn texts(broker: &Broker) -> Vec<&str> {
     broker.log.iter().map(|message| std::str::from_utf8(message.value.as_ref().unwrap()).unwrap()).collect()
 }
@@ -156,16 +146,13 @@ fn any_call_may_fail_in_any_class_any_number_of_times() {
                     if matches!(call, Call::Renew | Call::Committed) {
                         faults.push((Call::Commit, Class::Final, true, 1));
                     }
-                    for ahead in [false, true] {
-                        let mut broker = Broker { faults: faults.clone(), ..Broker::default() };
-                        let mut batch = if ahead { batch_ahead(&mut broker) } else { batch(&broker) };
-                        let outcome = send(&mut batch, &mut broker).unwrap();
-                        let case = format!("{call:?} {class:?} took effect: {took_effect} × {times}, ahead: {ahead}");
-                        assert_eq!(texts(&broker), ["one", "two", "three"], "{case}");
-                        assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), [1, 2], "{case}");
-                        assert_eq!(outcome.astray, [0; 0], "{case}");
-                        assert_eq!(broker.positions[&1].1, outcome.sent[&1].1.as_bytes(), "{case}");
-                    }
+                    let mut broker = Broker { faults, ..Broker::default() };
+                    let outcome = send(&mut batch(&broker), &mut broker).unwrap();
+                    let case = format!("{call:?} {class:?} took effect: {took_effect} × {times}");
+                    assert_eq!(texts(&broker), ["one", "two", "three"], "{case}");
+                    assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), [1, 2], "{case}");
+                    assert_eq!(outcome.astray, [0; 0], "{case}");
+                    assert_eq!(broker.positions[&1].1, outcome.sent[&1].1.as_bytes(), "{case}");
                 }
             }
         }
@@ -198,30 +185,6 @@ fn a_lost_partition_is_left_out_of_the_second_try() {
     assert_eq!(texts(&broker), ["two"]);
     assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), [2]);
     assert_eq!(broker.positions.keys().copied().collect::<Vec<_>>(), [2]);
-}
-
-#[test]
-fn what_the_broker_has_of_a_partition_that_was_taken_is_never_committed() {
-    for lost in [&[1][..], &[2, 1]] {
-        let mut broker = Broker::default();
-        let mut batch = batch_ahead(&mut broker);
-        lost.iter().for_each(|partition| batch.forget(*partition));
-        let outcome = send(&mut batch, &mut broker).unwrap();
-        let left: Vec<i32> = [1, 2].into_iter().filter(|partition| !lost.contains(partition)).collect();
-        assert_eq!(texts(&broker), if lost.len() == 1 { vec!["two"] } else { vec![] });
-        assert_eq!(outcome.sent.keys().copied().collect::<Vec<_>>(), left);
-        assert_eq!(broker.positions.keys().copied().collect::<Vec<_>>(), left);
-        assert!(broker.open.is_none(), "nothing is left open");
-    }
-}
-
-#[test]
-fn what_comes_after_is_given_once() {
-    let mut broker = Broker::default();
-    let mut batch = batch_ahead(&mut broker);
-    batch.push(message(2, "four"));
-    send(&mut batch, &mut broker).unwrap();
-    assert_eq!(texts(&broker), ["one", "two", "three", "four"]);
 }
 
 #[test]

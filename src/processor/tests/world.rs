@@ -162,11 +162,7 @@ impl World {
             let end = self.log.len() as i64;
             let (shared, batch) = (&self.shared, &mut self.batch);
             let reading = self.reading.as_mut().expect("it is restored before anything else");
-            let turn = reading.turn(shared, batch);
-            if self.random.one_in(2) {
-                transaction::send_ahead(batch, &mut self.ledger);
-            }
-            match turn {
+            match reading.turn(shared, batch) {
                 Turn::Live => reading.begin_live(shared, batch),
                 Turn::Full => {
                     if !self.commit() {

@@ -104,7 +104,6 @@ impl Worker {
             let worked = self.turns()?;
             self.answer_look_ups();
             self.snapshots();
-            transaction::send_ahead(&mut self.batch, &mut self.kafka);
             let wait = self.commit_when_due()?;
             self.take_over_edition()?;
             self.report();
@@ -184,9 +183,6 @@ impl Worker {
 
     /// Commits when there is something to say and it is time; else how long until then.
     fn commit_when_due(&mut self) -> Result<Duration, Fault> {
-        if self.batch.is_spoilt() {
-            self.commit()?;
-        }
         let interval = self.shared.config.commit_interval;
         let moved = self.reading().any(|reading| reading.moved);
         // Counted from the last commit: what comes after a quiet time is sent at once.
@@ -207,7 +203,7 @@ impl Worker {
         for reading in self.reading() {
             reading.collect(&mut batch);
         }
-        if batch.is_empty() && !batch.is_begun() {
+        if batch.is_empty() {
             return Ok(());
         }
         let (started, messages) = (Instant::now(), batch.messages.len());
