@@ -210,7 +210,10 @@ impl Worker {
         let _span = tracing::info_span!("batch", records = batch.records, messages).entered();
         let outcome = transaction::send(&mut batch, &mut self.kafka).map_err(|gave_up| match gave_up {
             GaveUp::Fenced(text) => self.fenced(text),
-            GaveUp::Told(text) => Fault::Kafka(text),
+            GaveUp::Told(text) => match self.kafka.consumer.client().fatal_error() {
+                Some((code, fatal)) if is_fenced(code) => self.fenced(fatal),
+                _ => Fault::Kafka(text),
+            },
         })?;
         self.committed_at = Instant::now();
         self.settled(outcome);
