@@ -265,20 +265,14 @@ fn is_constant(code: &Code, node: NodeId) -> bool {
 /// when the time it counts from stays what it is.
 fn elapsed<E: Env + ?Sized>(code: &Code, node: NodeId, env: &E) -> (Option<(Millis, Millis)>, Millis) {
     let clock = env.clock();
-    let time = |node: NodeId| {
+    let from = |node: NodeId, step: Millis| {
         let timed = eval(code, node, env);
-        (point_in_time(timed.value), timed.until)
+        (point_in_time(timed.value).map(|at| ((clock - at) * step, step)), timed.until)
     };
     match &code.nodes[usize::from(node)] {
         Node::Age => (env.first().map(|first| (clock - first, 1)), NEVER),
-        Node::Since(a) => {
-            let (at, until) = time(*a);
-            (at.map(|at| (clock - at, 1)), until)
-        }
-        Node::Until(a) => {
-            let (at, until) = time(*a);
-            (at.map(|at| (at - clock, -1)), until)
-        }
+        Node::Since(a) => from(*a, 1),
+        Node::Until(a) => from(*a, -1),
         _ => (None, NEVER),
     }
 }
