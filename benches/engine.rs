@@ -42,7 +42,7 @@ static ALLOCATOR: Counting = Counting;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
 const START: i64 = 1_772_323_200_000;
-const SPAN: u64 = 90 * 86_400_000;
+const SPAN: u64 = 90 * DAY as u64;
 const CHUNK: u64 = 10_000;
 
 fn main() {

@@ -95,9 +95,9 @@ impl Evaluator {
         steady_until.min(moments.without)
     }
 
-    /// Whether all there is to find are moments that ask for no score, and those stay as they are; and until when that is
-    /// so. `None`: the profile must be evaluated.
-    pub fn is_steady(body: &Body, around: &Around<'_>) -> Option<Millis> {
+    /// Until when there is nothing to find: all that may differ are moments that ask for no score, and those stay as they
+    /// are. `None`: the profile must be evaluated.
+    pub fn steady_until(body: &Body, around: &Around<'_>) -> Option<Millis> {
         let program = around.program;
         let known = Known::read(body.get(KNOWN))?;
         let fed = program.fed_by(body.touched());

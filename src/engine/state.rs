@@ -305,7 +305,7 @@ impl Engine {
         let mut emit = |value: Vec<u8>| {
             actions.push(Action::Emit(Outgoing { key: profile.id.to_string(), value: Some(value), cause }));
         };
-        let until = match Evaluator::is_steady(&self.body, &around) {
+        let until = match Evaluator::steady_until(&self.body, &around) {
             // To look once too early costs less than to set the timer anew with each event.
             Some(until) if cause.is_some() => until.min(profile.due),
             Some(until) => until,

@@ -93,7 +93,8 @@ impl Known {
     pub fn read(payload: Option<&[u8]>) -> Option<Self> {
         let mut rest = payload?;
         let all = varint::take(&mut rest);
-        let steady_until = if all & 2 == 2 { Millis::MAX } else { varint::take_signed(&mut rest) * MINUTE };
+        let steady_until =
+            if all & 2 == 2 { Millis::MAX } else { varint::take_signed(&mut rest).saturating_mul(MINUTE) };
         Some(Self { is_said: all & 1 == 1, facts: all >> 2, steady_until })
     }
 

@@ -13,7 +13,6 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
 
 use super::batch::Batch;
 use super::kafka::{Kafka, is_fenced};
@@ -115,16 +114,17 @@ impl Worker {
     }
 
     fn serve_group(&mut self) -> Result<(), Fault> {
-        self.kafka.poll().map_err(|error| self.ended(error))?;
+        self.kafka.poll().map_err(|error| self.ended(error.into()))?;
         self.take_changes();
         Ok(())
     }
 
-    fn ended(&self, error: KafkaError) -> Fault {
+    /// What this client says of its end, if it says anything.
+    fn ended(&self, otherwise: Fault) -> Fault {
         match self.kafka.consumer.client().fatal_error() {
             Some((code, text)) if is_fenced(code) => self.fenced(text),
             Some((_, text)) => Fault::Kafka(text),
-            None => error.into(),
+            None => otherwise,
         }
     }
 
@@ -210,10 +210,7 @@ impl Worker {
         let _span = tracing::info_span!("batch", records = batch.records, messages).entered();
         let outcome = transaction::send(&mut batch, &mut self.kafka).map_err(|gave_up| match gave_up {
             GaveUp::Fenced(text) => self.fenced(text),
-            GaveUp::Told(text) => match self.kafka.consumer.client().fatal_error() {
-                Some((code, fatal)) if is_fenced(code) => self.fenced(fatal),
-                _ => Fault::Kafka(text),
-            },
+            GaveUp::Told(text) => self.ended(Fault::Kafka(text)),
         })?;
         self.committed_at = Instant::now();
         self.settled(outcome);
