@@ -11,6 +11,7 @@ use super::{ConfigArg, Exit, print};
 use crate::engine::Millis;
 use crate::forwarder::{self, Config, Error, Kind, Metrics, Routing, WriteKeySource};
 use crate::processor::access::{self, Need, Right};
+use crate::processor::owners::Group;
 use crate::settings::{self, Secret, Settings};
 use crate::telemetry::admin::Sources;
 use crate::telemetry::{Admin, Health, Log, Registry};
@@ -37,6 +38,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     }
     let config = config(&settings, write_key(&settings)?);
     look(&settings, &needs(&settings))?;
+    let _owners = members(&config).map(Group::watch).transpose().map_err(|error| Exit::Fault(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Exit::Fault(format!("no threads to run on: {e}")))?;
     let served = runtime.block_on(serve(config, &settings.admin, (args.config, log)));
@@ -63,6 +65,17 @@ fn look(settings: &Settings, needs: &[Need]) -> Result<(), Exit> {
         client.set(&property.name, property.value.expose());
     }
     access::check(&client, needs).map(drop).map_err(super::run::exit)
+}
+
+/// The forwarders, where they have stable names.
+fn members(config: &Config) -> Option<Group> {
+    let Config { group, topic, .. } = config;
+    config.instance.as_ref().map(|_| Group {
+        client: forwarder::member(config),
+        group: group.clone(),
+        topic: topic.clone(),
+        other: config.dead_topic(),
+    })
 }
 
 async fn serve(config: Config, admin: &settings::Admin, (arg, log): (ConfigArg, Log)) -> Result<(), Exit> {

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{ConfigArg, Exit, print, run};
 use crate::engine::Millis;
+use crate::processor::members::Holder;
 use crate::processor::position::Position;
-use crate::processor::survey::{Holder, Stored, Survey};
+use crate::processor::survey::{Stored, Survey};
 use crate::telemetry::Log;
 
 #[derive(Debug, clap::Args)]

@@ -93,9 +93,15 @@ pub fn reader(config: &Config) -> ClientConfig {
     client
 }
 
-pub fn subscribe(config: &Config) -> Result<(Consumer, UnboundedReceiver<Event>), KafkaError> {
+/// One that may join the group.
+pub fn member(config: &Config) -> ClientConfig {
     let mut client = reader(config);
     client.set("partition.assignment.strategy", "cooperative-sticky");
+    client
+}
+
+pub fn subscribe(config: &Config) -> Result<(Consumer, UnboundedReceiver<Event>), KafkaError> {
+    let mut client = member(config);
     if let Some(instance) = &config.instance {
         client.set("group.instance.id", instance);
     }

@@ -27,6 +27,7 @@ mod sidecar;
 pub use config::{Config, WriteKeySource};
 pub use dry_run::dry_run;
 pub use fault::Error;
+pub use kafka::member;
 pub use metrics::Metrics;
 pub use record::{DeadReason, Kind, Routing};
 pub use sidecar::run;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use super::owners::Group;
 use crate::engine::{Millis, Partitioner};
 
 /// Everything decided, nothing optional that has a default.
@@ -111,6 +112,16 @@ impl Config {
             client.set("group.instance.id", member);
         }
         client
+    }
+
+    /// Our group, if its members have stable names.
+    pub fn members(&self) -> Option<Group> {
+        self.instance.as_ref().map(|_| Group {
+            client: self.consumer(None),
+            group: self.group.clone(),
+            topic: self.raw_topic.clone(),
+            other: self.marks_topic(),
+        })
     }
 
     pub fn producer(&self, transactional_id: &str) -> ClientConfig {

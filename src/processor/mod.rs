@@ -18,8 +18,10 @@ mod idle;
 mod kafka;
 mod look_up;
 mod marks;
+pub mod members;
 pub mod observe;
 mod outgoing;
+pub mod owners;
 mod partition;
 pub mod peek;
 pub mod playbook;
@@ -154,6 +156,7 @@ pub fn run(config: Config, outside: &Outside) -> Result<(), Fault> {
     store.probe(&instance)?;
     keep_playbook(&store, &edition)?;
     let run = Run { config, instance, found, store: Arc::new(store) };
+    let _owners = run.config.members().map(owners::Group::watch).transpose()?;
     let threads: Vec<_> = (0..run.config.threads.max(1)).map(|number| run.worker(number, outside)).collect();
     let mut ended = Ok(());
     for thread in threads {

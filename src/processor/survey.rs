@@ -1,7 +1,6 @@
 //! A group seen from outside: its positions, the ends of its log, its members, its snapshots. For the operator's
 //! commands; it joins nothing and changes nothing.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use super::access::Access;
 use super::batch::Committed;
 use super::group::Member;
+use super::members::{Holder, Members};
 use super::position::Position;
 use super::restore::Sources;
 use super::snapshots::{StoreOrDamage, file_of, playbook_file, read_chain};
@@ -24,21 +24,6 @@ pub struct Survey {
     pub store: Arc<Store>,
     /// Partitions of the raw topic.
     pub partitions: i32,
-}
-
-/// A member of the group, and what it holds of the raw topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Its stable name where it has one, else the id the broker gave it.
-    pub name: String,
-    pub host: String,
-    pub partitions: Vec<i32>,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.name, self.host)
-    }
 }
 
 /// A snapshot's file.
@@ -101,15 +86,10 @@ impl Survey {
         ends.ok().map(|(_, end)| end)
     }
 
+    /// Who is in the group at the moment, and holds what of the raw topic.
     pub fn holders(&self) -> Result<Vec<Holder>, Fault> {
-        let groups = self.consumer.client().fetch_group_list(Some(&self.config.group), TIMEOUT)?;
-        let members = groups.groups().iter().flat_map(|group| group.members());
-        let holder = |member: &rdkafka::groups::GroupMemberInfo| Holder {
-            name: stable_name(member.id()).to_owned(),
-            host: member.client_host().trim_start_matches('/').to_owned(),
-            partitions: member.assignment().map(|bytes| assigned(bytes, &self.config.raw_topic)).unwrap_or_default(),
-        };
-        Ok(members.map(holder).collect())
+        let members = Members::of(self.consumer.client(), &self.config.group, &self.config.raw_topic, TIMEOUT)?;
+        Ok(members.holders)
     }
 
     /// A partition's snapshot files, oldest first, with what their headers say.
@@ -152,68 +132,5 @@ impl Survey {
     pub fn playbook(&self, fingerprint: &str) -> Result<Option<String>, Fault> {
         let text = self.store.get(&playbook_file(fingerprint))?;
         Ok(text.and_then(|bytes| String::from_utf8(bytes).ok()))
-    }
-}
-
-/// A static member's id is its name, a dash and a random part of 36 characters.
-fn stable_name(id: &str) -> &str {
-    let at = id.len().checked_sub(37).filter(|at| id.as_bytes()[*at] == b'-' && *at > 0);
-    at.and_then(|at| id.get(..at)).unwrap_or(id)
-}
-
-/// The partitions of one topic in a member's assignment, as consumers encode it: version, topics, each with its
-/// partitions. What does not read is left out.
-fn assigned(bytes: &[u8], topic: &str) -> Vec<i32> {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    let mut of_topic = Vec::new();
-    for _ in 0..take(&mut rest).unwrap_or(0) {
-        let Some(name) = take_text(&mut rest) else { break };
-        for _ in 0..take(&mut rest).unwrap_or(0) {
-            let Some(partition) = take(&mut rest) else { return of_topic };
-            if name == topic.as_bytes() {
-                of_topic.push(partition);
-            }
-        }
-    }
-    of_topic
-}
-
-fn take(rest: &mut &[u8]) -> Option<i32> {
-    let (four, after) = rest.split_first_chunk::<4>()?;
-    *rest = after;
-    Some(i32::from_be_bytes(*four))
-}
-
-fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (two, after) = rest.split_first_chunk::<2>()?;
-    let (text, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*two)))?;
-    *rest = after;
-    Some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_assignment_is_taken_apart() {
-        let mut bytes = vec![0, 1, 0, 0, 0, 2];
-        for (topic, partitions) in [("raw", [3, 5]), ("other", [0, 1])] {
-            bytes.extend([0, topic.len() as u8]);
-            bytes.extend(topic.as_bytes());
-            bytes.extend([0, 0, 0, 2, 0, 0, 0, partitions[0], 0, 0, 0, partitions[1]]);
-        }
-        bytes.extend([0, 0, 0, 0]);
-        assert_eq!(assigned(&bytes, "raw"), [3, 5]);
-        assert!(assigned(&bytes, "none").is_empty());
-        for cut in 0..bytes.len() {
-            let _no_panic = assigned(&bytes[..cut], "raw");
-        }
-    }
-
-    #[test]
-    fn a_members_name_is_what_a_person_gave_it() {
-        assert_eq!(stable_name("pod-1-0-0f8fad5b-d9cb-469f-a165-70867728950e"), "pod-1-0");
-        assert_eq!(stable_name("short"), "short");
     }
 }

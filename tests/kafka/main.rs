@@ -18,6 +18,7 @@ mod growth;
 mod harness;
 mod idle;
 mod input;
+mod owners;
 mod refusals;
 mod rekey;
 mod reload;

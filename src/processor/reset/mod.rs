@@ -11,8 +11,9 @@ use std::sync::Arc;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::members::Holder;
 use super::stage::Editions;
-use super::survey::{Holder, Survey};
+use super::survey::Survey;
 use super::{Config, Fault};
 use place::{Look, Place};
 
