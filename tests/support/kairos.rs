@@ -174,6 +174,16 @@ impl Site {
     }
 }
 
+/// What a failure leaves to look at: settings, logs and snapshots.
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("{} is kept", self.folder.path().display());
+        }
+    }
+}
+
 /// One running `kairos run`.
 pub struct Instance {
     leash: Leash,
