@@ -25,7 +25,7 @@ fn the_version_has_the_commit_it_was_built_from() {
 fn every_shell_has_completions_of_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = said(&["completions", shell]);
-        for command in ["backtest", "snapshot", "dead", "rekey"] {
+        for command in ["backtest", "snapshot", "dead", "rekey", "import"] {
             assert!(script.contains(command), "{shell} does not know {command}");
         }
     }

@@ -11,6 +11,7 @@ mod exit;
 pub mod explain;
 pub mod forward;
 pub mod health;
+pub mod import;
 pub mod init;
 mod input;
 mod inventory;
@@ -72,6 +73,8 @@ enum Command {
     State(state::Args),
     /// Bring each person's records into one partition: a topic with any keys to one keyed by user
     Rekey(rekey::Args),
+    /// Take in history before the first start: files of events to the first snapshots
+    Import(import::Args),
     /// Look at the files of state: list them, check them, see what is in them
     Snapshot(snapshot::Args),
     /// Look at dead letters, and send them again
@@ -103,6 +106,7 @@ impl Cli {
             Command::Health(args) => health::run(args),
             Command::State(args) => state::run(args),
             Command::Rekey(args) => rekey::run(args),
+            Command::Import(args) => import::run(args),
             Command::Snapshot(args) => snapshot::run(args),
             Command::Dead(args) => dead::run(args),
             Command::Events(args) => events::run(args),

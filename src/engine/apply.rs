@@ -15,6 +15,11 @@ use super::{Action, DeadLetter, Millis, Outgoing, Record, partition};
 const ITEMS: u64 = 4_096;
 
 impl Engine {
+    /// The records stepped so far, under offsets from 0 on, were history: those of the log arrive after them.
+    pub fn end_import(&mut self, records: u64) {
+        self.imported = records;
+    }
+
     /// Applies a record under a clock that has reached its time.
     pub(super) fn apply(
         &mut self,
@@ -30,7 +35,7 @@ impl Engine {
             (value, _) => reader.read(value, &mut scratch),
         };
         let mut is_misrouted = false;
-        let mut arrival = (record.offset as u64).wrapping_add(1).wrapping_mul(ITEMS);
+        let mut arrival = (record.offset as u64).wrapping_add(self.imported + 1).wrapping_mul(ITEMS);
         while let Some(item) = items.next_item() {
             match item {
                 Item::Event(event) => {

@@ -146,6 +146,9 @@ impl Engine {
             head.extend_from_slice(&fingerprint.to_le_bytes());
             optional(&mut head, *added);
         }
+        if self.imported > 0 {
+            varint::put(&mut head, self.imported);
+        }
         head
     }
 
@@ -195,6 +198,7 @@ impl Engine {
             prints.push(u64::from_le_bytes(print));
             added.push(take_optional(from));
         }
+        self.imported = varint::take(from);
         self.cut.theirs = prints.len();
         self.cut.sources = sources(&self.program.fingerprints, &prints);
         // What the snapshot did not have begins now.

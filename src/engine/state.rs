@@ -100,6 +100,8 @@ pub struct Engine {
     pub(super) horizon: Option<Millis>,
     /// Record time of the partition's first record.
     pub(super) history: Option<Millis>,
+    /// Records of history that came before all that are in the log.
+    pub(super) imported: u64,
     /// The clock at which a cell was added to a playbook already running; `None`: it was always there.
     pub(super) added: Vec<Option<Millis>>,
     pub(super) body: Body,
@@ -140,6 +142,7 @@ impl Engine {
             hold_back: None,
             horizon: None,
             history: None,
+            imported: 0,
             added: vec![None; cells],
             body: Body::new(cells),
             other: Body::new(cells),

@@ -15,6 +15,7 @@ mod checks;
 mod config;
 mod group;
 mod idle;
+pub mod import;
 mod kafka;
 mod look_up;
 mod marks;

@@ -8,7 +8,8 @@ use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::position::Position;
-use super::stage::{Edition, Stage};
+use super::stage::{Edition, Stage, cut_whole};
+use super::{Clock as _, Fault, SystemClock};
 use crate::storage::{self, Header, SnapshotId, Store, StoreError};
 
 /// A chain is begun anew when its differences weigh as much as its base, or there are this many.
@@ -209,6 +210,21 @@ pub fn write(store: &Store, header: &Header, blocks: &[Vec<u8>], since: Instant)
     let back = store.get(&name)?.ok_or(storage::Unreadable::Missing)?;
     storage::read(&id, &back)?;
     Ok(Fresh { id, bytes: length, took: since.elapsed() })
+}
+
+/// Cuts all of a stage at its position and writes that; the position then names it, and nothing else.
+pub fn write_whole(store: &Store, partition: i32, stage: &mut dyn Stage, at: &mut Position) -> Result<Fresh, Fault> {
+    let since = Instant::now();
+    let blocks: Vec<_> = cut_whole(stage).collect();
+    at.snapshots = Vec::new();
+    // A snapshot's own time tells it from those of another life of these offsets.
+    at.wall = SystemClock::default().wall();
+    let (position, fingerprint) = (at.encode(), at.fingerprint.clone());
+    let header = Header { partition, offset: at.next, position, fingerprint, parent: None };
+    let fresh = write(store, &header, &blocks, since);
+    let fresh = fresh.map_err(|error| Fault::Kafka(format!("the snapshot was not written: {error}")))?;
+    at.snapshots = vec![fresh.id.clone()];
+    Ok(fresh)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ pub trait Stage {
     fn abandon_cut(&mut self);
     fn load(&mut self, block: &[u8]) -> Result<(), Damage>;
     fn finish_load(&mut self, playbook: &str);
+    fn end_import(&mut self, records: u64);
     fn find_subject(&self, id: &str) -> Found;
     /// A stage that has no users counts none.
     fn census(&self, _from: u32, _places: u32, _census: &mut Census) -> Option<u32> {
@@ -71,6 +72,9 @@ impl Stage for Engine {
     }
     fn finish_load(&mut self, playbook: &str) {
         self.finish_load(playbook);
+    }
+    fn end_import(&mut self, records: u64) {
+        self.end_import(records);
     }
     fn find_subject(&self, id: &str) -> Found {
         self.find_subject(id)

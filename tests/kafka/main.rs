@@ -17,6 +17,7 @@ mod forward;
 mod growth;
 mod harness;
 mod idle;
+mod import;
 mod input;
 mod owners;
 mod refusals;

@@ -220,3 +220,63 @@ fn a_restored_run_is_a_straight_run_across_a_changed_playbook() {
     let change = (generate::changed_playbook(), 0..50usize).prop_map(|((one, other), at)| (one, Some((at, other))));
     cases((change, generate::picks(), extras(), turns()));
 }
+
+/// The first inputs as imported history, left as a snapshot; the rest as a log that begins with them. `None`: no playbook.
+fn import(playbook: &str, inputs: &[Input], before: usize) -> Result<Option<usize>, TestCaseError> {
+    let Ok(program) = engine::compile(playbook) else { return Ok(None) };
+    let (before, after) = inputs.split_at(before);
+    let records = before.iter().filter(|input| matches!(input, Input::Record { .. })).count();
+    let mut straight = engine::start(program.clone(), &Reading::default());
+    before.iter().for_each(|input| engine::step(&mut straight, input, usize::MAX, &mut Vec::new()));
+    straight.end_import(records as u64);
+    let mut restored = engine::start(program.clone(), &Reading::default());
+    restored.load(&whole(&mut straight)).expect("it is the engine's own");
+    restored.finish_load(&program.playbook.fingerprint);
+    straight.end_import(0);
+    let (mut expected, mut found) = (Vec::new(), Vec::new());
+    for input in after {
+        engine::step(&mut straight, input, usize::MAX, &mut expected);
+        let mut moved = input.clone();
+        if let Input::Record { offset, .. } = &mut moved {
+            *offset -= records as i64;
+        }
+        engine::step(&mut restored, &moved, usize::MAX, &mut found);
+    }
+    let said = |actions: &[Action], shift: i64| -> Vec<String> {
+        let shifted = |action: &Action| match action.clone() {
+            Action::Emit(mut message) => {
+                message.cause = message.cause.map(|cause| cause + shift);
+                shown(Some(&Action::Emit(message)))
+            }
+            Action::DeadLetter(mut dead) => {
+                dead.offset += shift;
+                shown(Some(&Action::DeadLetter(dead)))
+            }
+        };
+        actions.iter().map(shifted).collect()
+    };
+    let (expected, found) = (said(&expected, 0), said(&found, records as i64));
+    let people =
+        |engine: &mut Engine| -> Vec<_> { state(engine).into_iter().filter(|(kind, ..)| *kind != 0).collect() };
+    if expected != found || people(&mut straight) != people(&mut restored) {
+        let how = format!("{} inputs before\nstraight: {expected:?}\nimported: {found:?}", before.len());
+        return Err(tell(playbook, inputs, &[], &how));
+    }
+    Ok(Some(expected.len()))
+}
+
+#[test]
+fn an_imported_past_is_like_any_other() {
+    let said = Cell::new(0);
+    let stream = (generate::playbook(), generate::picks(), extras(), 0..50usize);
+    let outcome = runner(number("KAIROS_CASES", 300)).run(&stream, |(playbook, picks, extras, before)| {
+        let inputs = inputs(&picks, &extras);
+        said.set(said.get() + import(&playbook, &inputs, before % (inputs.len() + 1))?.unwrap_or_default());
+        Ok(())
+    });
+    println!("{} messages compared", said.get());
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    assert!(said.get() > 1_000, "{} messages only", said.get());
+}

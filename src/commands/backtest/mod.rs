@@ -13,22 +13,30 @@ mod replay;
 mod report;
 mod side;
 mod summary;
+mod times;
 mod workers;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::commands::input::{self, Blocks, Topic};
 use crate::commands::progress::{Progress, Whole};
 use crate::commands::{ConfigArg, Exit, a_time, print};
+use crate::engine::event::Reader;
 use crate::engine::playbook::meant::Playbook;
 use crate::engine::{Engine, Millis, Options};
 use crate::settings::Settings;
+use block::Decoder;
+use census::Census;
 use out::Out;
 use outcome::Sightings;
-use replay::{Outs, Replay, Rules};
+use replay::{Outs, Replay};
 use report::Report;
 use side::Side;
+
+pub use lane::Merge;
+pub use times::{Rules, Times};
 
 /// Engines that share the people; beyond, the one thread that merges what they say has no time for more.
 const PARTS_MAX: usize = 64;
@@ -128,6 +136,13 @@ pub fn settle(playbook: Playbook, options: Options, events: &[PathBuf], allow_ju
     let mut replay = Replay::new(side, None, Rules::Lines { allow_jumps }, Outs::default());
     run_files(&mut replay, events, processors(), false)?;
     Ok(replay.main.engine)
+}
+
+/// Files of events as one stream in order of time, for those who do something else with it.
+pub fn in_order(paths: &[PathBuf], reader: Arc<Reader>, threads: usize) -> Result<(Merge, Progress), Exit> {
+    let (inputs, progress) = input::files(paths)?;
+    let census = Census::new(&[], reader.wanted());
+    Ok((Merge::new(inputs, &Decoder::new(vec![reader], census), threads)?, progress))
 }
 
 /// `may_deal`: several engines may share the people. Files are then read twice, which a pipe can't be.

@@ -10,18 +10,14 @@ use super::kin::Parts;
 use super::lane::{Merge, Taken};
 use super::out::Out;
 use super::side::Side;
+use super::times::{Rules, Times, wall};
 use super::workers::{Job, Said, Workers};
 use crate::commands::Exit;
 use crate::commands::input::{Blocks, Entry};
 use crate::commands::progress::Progress;
-use crate::engine::event::time;
 use crate::engine::playbook::meant::Path;
-use crate::engine::playbook::program::DAY;
 use crate::engine::{Action, DeadLetter, Input, Mark, Millis, Outgoing, Record};
-use crate::processor::{Clock as _, SystemClock};
 
-/// A step of record time that is more likely a mistake than history.
-const JUMP_MAX: Millis = 400 * DAY;
 /// Records that are handed to the workers at once.
 const JOBS: usize = 1_024;
 /// Places of bad lines that are shown, by reason.
@@ -32,26 +28,15 @@ pub struct Replay {
     pub other: Option<Side>,
     pub records: u64,
     pub bytes: u64,
-    /// First and last record time.
-    pub span: Option<(Millis, Millis)>,
+    pub times: Times,
     pub seconds: f64,
     /// The first places of bad lines, by reason.
     pub places: BTreeMap<&'static str, Vec<String>>,
     /// Paths that the playbook compares as numbers.
     pub number_paths: Vec<Path>,
     pub found: Found,
-    rules: Rules,
     outs: Outs,
     actions: Vec<Action>,
-}
-
-/// What a record's time may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rules {
-    /// Of files: no jump beyond [`JUMP_MAX`], unless allowed.
-    Lines { allow_jumps: bool },
-    /// Of a topic: nothing far ahead of the wall clock.
-    Topic,
 }
 
 /// Where messages and rejects go.
@@ -69,11 +54,10 @@ impl Replay {
             other,
             records: 0,
             bytes: 0,
-            span: None,
+            times: Times { rules, span: None },
             seconds: 0.0,
             places: BTreeMap::new(),
             found: Found::default(),
-            rules,
             outs,
             actions: Vec::new(),
         }
@@ -99,7 +83,7 @@ impl Replay {
         let mut merge = Merge::new(inputs, &decoder, threads)?;
         let first = merge.first_time();
         while let Some(taken) = merge.take_next()? {
-            let time = self.time(&taken, self.main.engine.clock().or(first))?;
+            let time = self.times.of(&taken, self.main.engine.clock().or(first))?;
             self.step(&taken, time)?;
             self.records += 1;
             self.bytes += u64::from(taken.entry.end - taken.entry.start);
@@ -165,7 +149,7 @@ impl Replay {
     }
 
     fn job(&mut self, taken: &Taken<'_>, clock: Option<Millis>, first: Option<Millis>) -> Result<Job, Exit> {
-        let time = self.time(taken, clock.or(first))?;
+        let time = self.times.of(taken, clock.or(first))?;
         let part = taken.block.parts[taken.at];
         if part == NOT_ONE {
             return Err(Exit::Fault(format!("{}: it changed while it was read", taken.input)));
@@ -217,7 +201,7 @@ impl Replay {
     }
 
     fn step(&mut self, taken: &Taken<'_>, time: Millis) -> Result<(), Exit> {
-        let is_topic = self.rules == Rules::Topic;
+        let is_topic = self.times.rules == Rules::Topic;
         // Lines of several files are one partition: their order is that of their turn.
         let offset = if is_topic { taken.entry.number as i64 } else { self.records as i64 };
         let place = Place { offset, time, is_topic };
@@ -249,28 +233,6 @@ impl Replay {
             }
         }
     }
-
-    /// The record's own time, else the clock.
-    fn time(&mut self, taken: &Taken<'_>, clock: Option<Millis>) -> Result<Millis, Exit> {
-        let at = taken.entry.time.or(clock).unwrap_or_else(wall);
-        if let Some(clock) = clock.filter(|clock| at - clock > JUMP_MAX && self.rules == STRICT) {
-            return Err(Exit::No(format!(
-                "{}:{}: time jumps by {} days, from {} to {}: mend the line, or go on with --allow-jumps",
-                taken.input,
-                taken.entry.number,
-                (at - clock) / DAY,
-                time::format(clock),
-                time::format(at),
-            )));
-        }
-        let (first, last) = self.span.unwrap_or((at, at));
-        self.span = Some((first.min(at), last.max(at)));
-        Ok(at)
-    }
-}
-
-fn wall() -> Millis {
-    SystemClock::default().wall()
 }
 
 /// Where a record stands in its partition.
@@ -280,8 +242,6 @@ struct Place {
     time: Millis,
     is_topic: bool,
 }
-
-const STRICT: Rules = Rules::Lines { allow_jumps: false };
 
 /// The record on one side, its messages noted. What the clock alone brings is noted first, of people as they are before
 /// the record: it may merge or delete them.

@@ -12,6 +12,7 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::members::Holder;
+use super::position::Position;
 use super::stage::Editions;
 use super::survey::Survey;
 use super::{Config, Fault};
@@ -63,24 +64,32 @@ pub fn reset(config: Config, editions: Arc<Editions>, request: &Request) -> Resu
     refuse_if_in_use(&survey)?;
     let places = places(&survey, request)?;
     let sources = survey.sources(editions);
-    let (mut done, mut positions) = (Vec::new(), TopicPartitionList::new());
+    let (mut done, mut positions) = (Vec::new(), Vec::new());
     for place in places {
         let rebuilt = rebuild::rebuild(&survey, &sources, &place)?;
-        let mut element = positions.add_partition(&survey.config.raw_topic, place.partition);
-        element.set_offset(Offset::Offset(rebuilt.position.next)).map_err(Fault::from)?;
-        element.set_metadata(rebuilt.position.encode());
         let (partition, was, next) = (place.partition, place.was, rebuilt.position.next);
+        positions.push((partition, rebuilt.position));
         done.push(Done { partition, was, next, how: [place.how, rebuilt.how].concat() });
     }
-    // The broker refuses this too while the group has members: one that joined meanwhile keeps what is its own.
-    survey
-        .consumer
-        .commit(&positions, CommitMode::Sync)
-        .map_err(|error| Fault::Kafka(format!("the positions were not committed, so nothing has changed: {error}")))?;
+    commit(&survey, &positions)?;
     Ok(done)
 }
 
-fn refuse_if_in_use(survey: &Survey) -> Result<(), Failed> {
+/// All at once. The broker refuses it while the group has members: one that joined meanwhile keeps what is its own.
+pub fn commit(survey: &Survey, positions: &[(i32, Position)]) -> Result<(), Fault> {
+    let mut list = TopicPartitionList::new();
+    for (partition, position) in positions {
+        let mut element = list.add_partition(&survey.config.raw_topic, *partition);
+        element.set_offset(Offset::Offset(position.next))?;
+        element.set_metadata(position.encode());
+    }
+    let committed = survey.consumer.commit(&list, CommitMode::Sync);
+    committed
+        .map_err(|error| Fault::Kafka(format!("the positions were not committed, so nothing has changed: {error}")))
+}
+
+/// What is to be changed must belong to nobody at the moment.
+pub fn refuse_if_in_use(survey: &Survey) -> Result<(), Failed> {
     let live: Vec<String> = survey.holders()?.iter().map(Holder::to_string).collect();
     if live.is_empty() {
         return Ok(());

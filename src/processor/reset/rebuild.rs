@@ -10,15 +10,14 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::place::Place;
 use crate::engine::{Input, Mark, Progress, Record};
+use crate::processor::Fault;
 use crate::processor::group::Member;
 use crate::processor::marks::{self, MarksError, Noted};
 use crate::processor::position::Position;
 use crate::processor::restore::{Sources, edition_of};
 use crate::processor::snapshots::{self, keep_playbook};
-use crate::processor::stage::{Stage, cut_whole};
+use crate::processor::stage::Stage;
 use crate::processor::survey::Survey;
-use crate::processor::{Clock as _, Fault, SystemClock};
-use crate::storage::Header;
 
 /// How long the log may give nothing at all before its end.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -165,22 +164,9 @@ fn keep(
     mut at: Position,
     how: &mut Vec<String>,
 ) -> Result<Rebuilt, Fault> {
-    let blocks: Vec<_> = cut_whole(stage).collect();
     let last_commit = place.ours.as_ref().map_or(at.wall, |ours| ours.wall);
-    at.snapshots = Vec::new();
-    // A snapshot's own time tells it from those of another life of these offsets.
-    at.wall = SystemClock::default().wall();
-    let header = Header {
-        partition: place.partition,
-        offset: at.next,
-        position: at.encode(),
-        fingerprint: at.fingerprint.clone(),
-        parent: None,
-    };
-    let fresh = snapshots::write(&survey.store, &header, &blocks, Instant::now());
-    let fresh = fresh.map_err(|error| Fault::Kafka(format!("the snapshot was not written: {error}")))?;
+    let fresh = snapshots::write_whole(&survey.store, place.partition, stage, &mut at)?;
     how.push(format!("left as snapshot {} ({} bytes)", fresh.id, fresh.bytes));
-    at.snapshots = vec![fresh.id];
     // How long nothing was sent counts for a hold-back; not where all is to be said again.
     at.wall = if place.emit { at.wall } else { last_commit };
     if let Some(ours) = place.ours_there() {

@@ -5,6 +5,7 @@ mod dead_endpoint;
 mod faults;
 mod kills;
 mod line;
+mod owners;
 mod refusals;
 mod retention;
 mod routing;

@@ -1,0 +1,173 @@
+//! History before the first record: stepped into stages of their own, one for each partition of the raw topic, and left
+//! as snapshots at the log's beginning, which the group's first positions name. Whoever takes a partition then goes on as
+//! if the log had begun with it. It must not know where history comes from, or whose is whose.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::position::Position;
+use super::reset::{self, Failed};
+use super::snapshots::{keep_playbook, write_whole};
+use super::stage::{Edition, Editions, Stage};
+use super::survey::Survey;
+use super::{Clock as _, Config, Fault, SystemClock};
+use crate::engine::{Action, Counts, Input, Mark, Millis, Progress, Record};
+use crate::storage::SnapshotId;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(100);
+
+pub struct Import {
+    survey: Survey,
+    edition: Arc<Edition>,
+    /// Nothing is sent for what lies before.
+    hold_back: Millis,
+    parts: Vec<Part>,
+    actions: Vec<Action>,
+}
+
+/// One partition.
+struct Part {
+    stage: Box<dyn Stage>,
+    /// Where its log begins, and the time of what lies there: from then on the log itself tells.
+    low: i64,
+    begins: Option<Millis>,
+    records: u64,
+    left: u64,
+}
+
+/// What came of one partition.
+#[derive(Debug)]
+pub struct Done {
+    pub partition: i32,
+    /// Messages stepped, and those left to the log, which has them.
+    pub records: u64,
+    pub left: u64,
+    pub profiles: usize,
+    pub clock: Option<Millis>,
+    pub counts: Counts,
+    pub snapshot: SnapshotId,
+    pub bytes: usize,
+    /// Where processing begins.
+    pub next: i64,
+}
+
+impl Import {
+    /// Nothing may be there yet that this would replace.
+    pub fn open(config: Config, editions: &Editions) -> Result<Self, Failed> {
+        let survey = Survey::open(config)?;
+        reset::refuse_if_in_use(&survey)?;
+        refuse_if_begun(&survey)?;
+        let wall = SystemClock::default().wall();
+        let hold_back = survey.config.hold_back_until.unwrap_or(wall);
+        let (edition, mut parts) = (editions.current(), Vec::new());
+        let consumer: BaseConsumer = survey.config.consumer(None).create().map_err(Fault::from)?;
+        for partition in 0..survey.partitions {
+            let mut stage = (edition.make)(partition, survey.partitions);
+            for mark in [Mark::Horizon(wall), Mark::HoldBack { until: hold_back, resumed: false }] {
+                stage.step(Input::Mark(mark), usize::MAX, &mut Vec::new());
+            }
+            let ((low, _), begins) = (survey.ends(partition)?, begins(&survey, &consumer, partition)?);
+            parts.push(Part { stage, low, begins, records: 0, left: 0 });
+        }
+        Ok(Self { survey, edition, hold_back, parts, actions: Vec::new() })
+    }
+
+    pub fn partitions(&self) -> i32 {
+        self.survey.partitions
+    }
+
+    /// One record of a partition, in order of time.
+    pub fn step(&mut self, partition: i32, time: Millis, value: &[u8]) {
+        let part = &mut self.parts[partition as usize];
+        if part.begins.is_some_and(|begins| time >= begins) {
+            part.left += 1;
+            return;
+        }
+        let record = Record { offset: part.records as i64, time, key: None, value: Some(value) };
+        // What can't be used is counted; all else is held back.
+        while part.stage.step(Input::Record(record), usize::MAX, &mut self.actions) == Progress::Full {}
+        self.actions.clear();
+        part.records += 1;
+    }
+
+    /// Writes all snapshots; commits all positions at once, last.
+    pub fn finish(self) -> Result<Vec<Done>, Fault> {
+        keep_playbook(&self.survey.store, &self.edition)?;
+        let (mut done, mut positions) = (Vec::new(), Vec::new());
+        for (partition, mut part) in (0..).zip(self.parts) {
+            part.stage.end_import(part.records);
+            let clock = part.stage.clock();
+            let mut position = Position {
+                next: part.low,
+                // The log alone is never enough to begin anew.
+                first: part.low - 1,
+                clock,
+                last_record: clock,
+                hold_back: Some(self.hold_back),
+                fingerprint: self.edition.fingerprint.clone(),
+                revision: self.edition.revision,
+                partitions: self.survey.partitions,
+                ..Position::default()
+            };
+            let fresh = write_whole(&self.survey.store, partition, part.stage.as_mut(), &mut position)?;
+            positions.push((partition, position));
+            done.push(Done {
+                partition,
+                records: part.records,
+                left: part.left,
+                profiles: part.stage.size().0,
+                clock,
+                counts: part.stage.take_counts(),
+                snapshot: fresh.id,
+                bytes: fresh.bytes,
+                next: part.low,
+            });
+        }
+        reset::commit(&self.survey, &positions)?;
+        Ok(done)
+    }
+}
+
+fn refuse_if_begun(survey: &Survey) -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for (partition, committed) in (0..).zip(survey.committed()?) {
+        let what = match () {
+            () if committed.is_some() => "a committed position",
+            () if !survey.snapshots(partition)?.is_empty() => "snapshots",
+            () if survey.marks_end(partition).is_some_and(|end| end > 0) => "marks",
+            () => continue,
+        };
+        wrong.push(format!("partition {partition} has {what} already"));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    wrong.push(format!(
+        "history comes before the first start of the group {}: import it under another run.group, or delete what this one has",
+        survey.config.group
+    ));
+    Err(Failed::Refused(wrong))
+}
+
+/// The time of a partition's first record, where there is one.
+fn begins(survey: &Survey, consumer: &BaseConsumer, partition: i32) -> Result<Option<Millis>, Fault> {
+    let topic = &survey.config.raw_topic;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    consumer.assign(&list)?;
+    let until = Instant::now() + TIMEOUT;
+    while Instant::now() < until {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) if message.partition() == partition => return Ok(message.timestamp().to_millis()),
+            Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => return Ok(None),
+            _ => {}
+        }
+    }
+    Err(Fault::Kafka(format!("the first record of {topic} partition {partition} did not come")))
+}

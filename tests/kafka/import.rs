@@ -1,0 +1,141 @@
+//! `kairos import`: a group whose history came in files says of what comes after it what one says whose topic had it all.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::damage::wait_for_refusal;
+use crate::equivalence::playbook;
+use crate::input::{self, PARTITIONS};
+use crate::support::broker::shared;
+use crate::support::kairos::Site;
+use crate::support::topics::{self, Record};
+
+/// Records are a little out of order; the log is to begin with one that is later than all of history.
+const APART_MS: i64 = 5_000;
+
+fn time(time: i64) -> String {
+    kairos::engine::event::time::format(time)
+}
+
+/// Two parts of one stream: in both, each record says when it was received, as files must.
+fn parts() -> (i64, Vec<Record>, Vec<Record>) {
+    let records = input::records(17, 6_000, 400);
+    let middle = records[records.len() * 2 / 3].time;
+    let received = |record: Record| {
+        let mut message: Value = serde_json::from_slice(record.value.as_deref()?).ok()?;
+        message.as_object_mut()?.insert("receivedAt".to_owned(), json!(time(record.time)));
+        Some(Record { value: Some(message.to_string().into_bytes()), ..record })
+    };
+    let (before, after): (Vec<_>, Vec<_>) =
+        records.into_iter().filter_map(received).partition(|record| record.time < middle);
+    let before = before.into_iter().filter(|record| record.time < middle - APART_MS).collect();
+    (middle, before, after)
+}
+
+fn site(stem: &str, middle: i64) -> Site {
+    let silent = format!("hold_back_until = \"{}\"", time(middle));
+    Site::new(shared(), stem, PARTITIONS, &playbook()).with("run", "hold_back = \"24h\"").with("run", &silent)
+}
+
+fn lines(records: &[Record]) -> Vec<u8> {
+    records.iter().flat_map(|record| [record.value.as_deref().unwrap_or_default(), b"\n"].concat()).collect()
+}
+
+fn file(folder: &tempfile::TempDir, name: &str, bytes: Vec<u8>) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).expect("written");
+    path.display().to_string()
+}
+
+type Said = BTreeMap<i32, Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>>;
+
+/// What was sent from the first message on. Deletions go out also where all else is held back; those of history, of people
+/// nobody was told of, don't come from an import.
+fn said(site: &Site) -> Said {
+    topics::wait_until_settled(&site.bootstrap, &site.outgoing);
+    let mut said = Said::new();
+    for stored in topics::committed(&site.bootstrap, &site.outgoing) {
+        let has_begun = said.contains_key(&stored.partition);
+        if has_begun || stored.value.is_some() {
+            said.entry(stored.partition).or_default().push((stored.key, stored.value));
+        }
+    }
+    said
+}
+
+fn work_off(site: &Site, records: &[Record]) {
+    topics::produce(shared(), &site.raw, records);
+    let mut instance = site.start("one");
+    site.wait_until_done(&mut [&mut instance]);
+    instance.stop();
+}
+
+#[test]
+fn what_comes_after_is_said_as_if_the_topic_had_all() {
+    let (middle, before, after) = parts();
+    let straight = site("straight", middle);
+    work_off(&straight, &[&before[..], &after].concat());
+    let expected = said(&straight);
+    let count = expected.values().map(Vec::len).sum::<usize>();
+    assert!(count > 500 && expected.len() == PARTITIONS as usize, "{count} messages");
+
+    let site = site("imported", middle);
+    let (some, rest) = after.split_at(after.len() / 2);
+    topics::produce(shared(), &site.raw, some);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // What the log has too is left to it.
+    let (early, late) = before.split_at(before.len() / 2);
+    let paths = [
+        file(&folder, "late.jsonl", lines(late)),
+        file(&folder, "early.jsonl.zst", zstd::encode_all(&lines(early)[..], 1).expect("packed")),
+        file(&folder, "too-late.jsonl", lines(&after[..50])),
+    ];
+    let output = site.command(&[&["import"], &paths.each_ref().map(String::as_str)[..]].concat());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let left = told.split_once("messages taken in, ").and_then(|(_, rest)| rest.split(' ').next());
+    assert!(left.and_then(|left| left.parse().ok()).is_some_and(|left: u64| left >= 50), "{told}");
+    assert!(said(&site).is_empty(), "it sends nothing itself");
+
+    let mut instance = site.start("one");
+    site.wait_until_done(&mut [&mut instance]);
+    instance.kill();
+    work_off(&site, rest);
+    let found = said(&site);
+    for (partition, expected) in &expected {
+        let found = &found[partition];
+        let same = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+        let text = |at: Option<&(_, Option<Vec<u8>>)>| {
+            at.and_then(|(_, value)| value.clone()).map(|value| String::from_utf8_lossy(&value).into_owned())
+        };
+        assert!(
+            same == expected.len() && same == found.len(),
+            "partition {partition} differs after {same} of {}:\n  expected {:?}\n  found    {:?}",
+            expected.len(),
+            text(expected.get(same)),
+            text(found.get(same))
+        );
+    }
+}
+
+#[test]
+fn it_comes_before_everything_else_and_its_snapshots_must_stay() {
+    let (middle, before, after) = parts();
+    let site = site("too-late", middle);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let history = file(&folder, "history.jsonl", lines(&before));
+    let import = || site.command(&["import", &history]);
+    assert!(import().status.success());
+    let again = import();
+    let why = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!(again.status.code(), Some(1), "{why}");
+    assert!(why.contains("partition 3 has a committed position already") && why.contains("run.group"), "{why}");
+
+    work_off(&site, &after);
+    site.snapshot_files().iter().for_each(|path| fs::remove_file(path).expect("removed"));
+    let instance = site.start("one");
+    wait_for_refusal(&instance, "the log begins at 0, after -1");
+    instance.kill();
+}
