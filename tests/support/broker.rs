@@ -99,7 +99,12 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
-        self.server.remove(&self.place);
+        // Its log and its topics tell what happened.
+        if std::thread::panicking() {
+            eprintln!("{} is kept", self.place.folder.display());
+        } else {
+            self.server.remove(&self.place);
+        }
     }
 }
 

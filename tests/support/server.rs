@@ -64,7 +64,7 @@ pub struct Place {
     pub name: String,
     pub port: u16,
     controller_port: u16,
-    folder: PathBuf,
+    pub folder: PathBuf,
     /// A second way in, advertised under a port on which somebody stands between (see `proxy`).
     detour: Option<(u16, u16)>,
     /// A way in over TLS for those who have a password, and rights that are asked for.
