@@ -13,7 +13,7 @@ const JUMP_MAX: Millis = 400 * DAY;
 /// What a record's time may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rules {
-    /// Of files: no jump beyond [`JUMP_MAX`], unless allowed.
+    /// Of files: no jump of more than 400 days, unless allowed.
     Lines { allow_jumps: bool },
     /// Of a topic: nothing far ahead of the wall clock.
     Topic,
