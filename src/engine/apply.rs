@@ -35,7 +35,7 @@ impl Engine {
             (value, _) => reader.read(value, &mut scratch),
         };
         let mut is_misrouted = false;
-        let mut arrival = (record.offset as u64).wrapping_add(self.imported + 1).wrapping_mul(ITEMS);
+        let mut arrival = (record.offset as u64).wrapping_add(self.imported).wrapping_add(1).wrapping_mul(ITEMS);
         while let Some(item) = items.next_item() {
             match item {
                 Item::Event(event) => {

@@ -11,6 +11,8 @@ use super::table::{Kind, ProfileId};
 
 /// Version of this format, in the first entry.
 const VERSION: u64 = 1;
+/// The same with how many records were imported, where some were.
+const VERSION_IMPORTED: u64 = 2;
 const HEAD: u8 = 0;
 const USER: u8 = 1;
 const ANONYMOUS: u8 = 2;
@@ -136,7 +138,7 @@ impl Engine {
 
     fn head(&self) -> Vec<u8> {
         let mut head = Vec::new();
-        varint::put(&mut head, VERSION);
+        varint::put(&mut head, if self.imported > 0 { VERSION_IMPORTED } else { VERSION });
         for time in [self.clock, self.horizon, self.history, self.hold_back.map(|h| h.until)] {
             optional(&mut head, time);
         }
@@ -181,8 +183,8 @@ impl Engine {
     fn load_head(&mut self, mut from: &[u8]) -> Result<(), Damage> {
         let from = &mut from;
         let version = varint::take(from);
-        if version != VERSION {
-            return Err(Damage(format!("format {version}, this program reads {VERSION}")));
+        if ![VERSION, VERSION_IMPORTED].contains(&version) {
+            return Err(Damage(format!("format {version}, this program reads {VERSION} and {VERSION_IMPORTED}")));
         }
         self.clock = take_optional(from);
         self.horizon = take_optional(from);
@@ -198,7 +200,7 @@ impl Engine {
             prints.push(u64::from_le_bytes(print));
             added.push(take_optional(from));
         }
-        self.imported = varint::take(from);
+        self.imported = if version == VERSION_IMPORTED { varint::take(from) } else { 0 };
         self.cut.theirs = prints.len();
         self.cut.sources = sources(&self.program.fingerprints, &prints);
         // What the snapshot did not have begins now.

@@ -12,10 +12,11 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::position::Position;
 use super::reset::{self, Failed};
-use super::snapshots::{keep_playbook, write_whole};
+use super::snapshots::{file_of, keep_playbook, write_whole};
 use super::stage::{Edition, Editions, Stage};
 use super::survey::Survey;
 use super::{Clock as _, Config, Fault, SystemClock};
+use crate::engine::event::time;
 use crate::engine::{Action, Counts, Input, Mark, Millis, Progress, Record};
 use crate::storage::SnapshotId;
 
@@ -29,6 +30,8 @@ pub struct Import {
     hold_back: Millis,
     parts: Vec<Part>,
     actions: Vec<Action>,
+    /// The first record with which something would have been sent.
+    too_late: Option<Millis>,
 }
 
 /// One partition.
@@ -61,8 +64,8 @@ impl Import {
     /// Nothing may be there yet that this would replace.
     pub fn open(config: Config, editions: &Editions) -> Result<Self, Failed> {
         let survey = Survey::open(config)?;
-        reset::refuse_if_in_use(&survey)?;
         refuse_if_begun(&survey)?;
+        survey.store.probe("import").map_err(Fault::from)?;
         let wall = SystemClock::default().wall();
         let hold_back = survey.config.hold_back_until.unwrap_or(wall);
         let (edition, mut parts) = (editions.current(), Vec::new());
@@ -75,7 +78,7 @@ impl Import {
             let ((low, _), begins) = (survey.ends(partition)?, begins(&survey, &consumer, partition)?);
             parts.push(Part { stage, low, begins, records: 0, left: 0 });
         }
-        Ok(Self { survey, edition, hold_back, parts, actions: Vec::new() })
+        Ok(Self { survey, edition, hold_back, parts, actions: Vec::new(), too_late: None })
     }
 
     pub fn partitions(&self) -> i32 {
@@ -90,51 +93,83 @@ impl Import {
             return;
         }
         let record = Record { offset: part.records as i64, time, key: None, value: Some(value) };
-        // What can't be used is counted; all else is held back.
         while part.stage.step(Input::Record(record), usize::MAX, &mut self.actions) == Progress::Full {}
+        // What can't be used is counted, deletions are of people whom nobody was told of, and all else is held back.
+        let is_said = |action: &Action| matches!(action, Action::Emit(message) if message.value.is_some());
+        if self.too_late.is_none() && self.actions.iter().any(is_said) {
+            self.too_late = Some(time);
+        }
         self.actions.clear();
         part.records += 1;
     }
 
-    /// Writes all snapshots; commits all positions at once, last.
-    pub fn finish(self) -> Result<Vec<Done>, Fault> {
-        keep_playbook(&self.survey.store, &self.edition)?;
-        let (mut done, mut positions) = (Vec::new(), Vec::new());
-        for (partition, mut part) in (0..).zip(self.parts) {
-            part.stage.end_import(part.records);
-            let clock = part.stage.clock();
-            let mut position = Position {
-                next: part.low,
-                // The log alone is never enough to begin anew.
-                first: part.low - 1,
-                clock,
-                last_record: clock,
-                hold_back: Some(self.hold_back),
-                fingerprint: self.edition.fingerprint.clone(),
-                revision: self.edition.revision,
-                partitions: self.survey.partitions,
-                ..Position::default()
-            };
-            let fresh = write_whole(&self.survey.store, partition, part.stage.as_mut(), &mut position)?;
-            positions.push((partition, position));
-            done.push(Done {
-                partition,
-                records: part.records,
-                left: part.left,
-                profiles: part.stage.size().0,
-                clock,
-                counts: part.stage.take_counts(),
-                snapshot: fresh.id,
-                bytes: fresh.bytes,
-                next: part.low,
-            });
+    /// Writes all snapshots; commits all positions at once, last. Nothing stays of what fails.
+    pub fn finish(self) -> Result<Vec<Done>, Failed> {
+        if let Some(at) = self.too_late {
+            return Err(Failed::Refused(vec![format!(
+                "history reaches past {}, until when nothing is sent: with a record of {} there is something to say, which an import can't. Leave out what is later, or set run.hold_back_until to after all of it",
+                time::format(self.hold_back),
+                time::format(at)
+            )]));
         }
-        reset::commit(&self.survey, &positions)?;
-        Ok(done)
+        refuse_if_begun(&self.survey)?;
+        keep_playbook(&self.survey.store, &self.edition).map_err(Fault::from)?;
+        let (survey, mut written) = (self.survey, Vec::new());
+        let ended = settle(&survey, &self.edition, self.hold_back, self.parts, &mut written);
+        if ended.is_err() {
+            // Where the store is away now, `kairos run` says what is left.
+            written.iter().for_each(|file| drop(survey.store.delete(file)));
+        }
+        Ok(ended?)
     }
 }
 
+/// `written`: the snapshots' files so far.
+fn settle(
+    survey: &Survey,
+    edition: &Edition,
+    hold_back: Millis,
+    parts: Vec<Part>,
+    written: &mut Vec<String>,
+) -> Result<Vec<Done>, Fault> {
+    let (mut done, mut positions) = (Vec::new(), Vec::new());
+    for (partition, mut part) in (0..).zip(parts) {
+        part.stage.end_import(part.records);
+        let clock = part.stage.clock();
+        let mut position = Position {
+            next: part.low,
+            // The log alone is never enough to begin anew.
+            first: part.low - 1,
+            clock,
+            last_record: clock,
+            hold_back: Some(hold_back),
+            fingerprint: edition.fingerprint.clone(),
+            revision: edition.revision,
+            partitions: survey.partitions,
+            ..Position::default()
+        };
+        let fresh = write_whole(&survey.store, partition, part.stage.as_mut(), &mut position)?;
+        written.push(file_of(partition, &fresh.id));
+        positions.push((partition, position));
+        done.push(Done {
+            partition,
+            records: part.records,
+            left: part.left,
+            profiles: part.stage.size().0,
+            clock,
+            counts: part.stage.take_counts(),
+            snapshot: fresh.id,
+            bytes: fresh.bytes,
+            next: part.low,
+        });
+    }
+    reset::commit(survey, &positions)?;
+    Ok(done)
+}
+
+/// Nobody is in the group, and nobody has begun.
 fn refuse_if_begun(survey: &Survey) -> Result<(), Failed> {
+    reset::refuse_if_in_use(survey)?;
     let mut wrong = Vec::new();
     for (partition, committed) in (0..).zip(survey.committed()?) {
         let what = match () {

@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::group::Member;
 use super::members::Members;
@@ -35,20 +35,17 @@ pub struct Group {
     pub other: String,
 }
 
-/// The thread that watches; it ends when this is dropped.
+/// The thread that watches. It is told to end when this is dropped, and not waited for: it may wait for a broker that is
+/// away, and that must not hold up the end.
 pub struct Watching {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Thread,
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // A panic there has been reported by its own thread.
-            let _ = thread.join();
-        }
+        self.thread.unpark();
     }
 }
 
@@ -59,12 +56,15 @@ impl Group {
         let stopped = Arc::clone(&stop);
         let watch = move || self.keep_owned(&looker, &stopped);
         let thread = std::thread::Builder::new().name("owners".into()).spawn(watch);
-        Ok(Watching { stop, thread: Some(thread.expect("the system has a thread for us")) })
+        let thread = thread.expect("the system has a thread for us").thread().clone();
+        Ok(Watching { stop, thread })
     }
 
     fn keep_owned(&self, looker: &BaseConsumer<Member>, stopped: &AtomicBool) {
         let mut before = Vec::new();
         while rested(stopped) {
+            // Whatever the client has to say lies there until somebody takes it.
+            while looker.poll(Duration::ZERO).is_some() {}
             let unowned = self.unowned(looker).unwrap_or_else(|error| {
                 tracing::debug!(%error, group = self.group, "who owns what can't be seen");
                 Vec::new()
@@ -97,10 +97,16 @@ impl Group {
     fn join_for_a_moment(&self, stopped: &AtomicBool) -> Result<(), KafkaError> {
         let guest: BaseConsumer<Member> = self.client.create_with_context(Member::default())?;
         guest.subscribe(&[&self.other])?;
-        let until = Instant::now() + JOIN_TIMEOUT;
-        while guest.context().next_change().is_none() && Instant::now() < until && !stopped.load(Ordering::Relaxed) {
+        let (until, mut last) = (Instant::now() + JOIN_TIMEOUT, None);
+        while !stopped.load(Ordering::Relaxed) {
+            if guest.context().next_change().is_some() {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(last.unwrap_or(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)));
+            }
             if let Some(Err(error)) = guest.poll(POLL) {
-                tracing::debug!(%error, "a guest of the group");
+                last = Some(error);
             }
         }
         Ok(())

@@ -139,3 +139,20 @@ fn it_comes_before_everything_else_and_its_snapshots_must_stay() {
     wait_for_refusal(&instance, "the log begins at 0, after -1");
     instance.kill();
 }
+
+/// What an import steps past the time until when nothing is sent would count as sent, and never go out.
+#[test]
+fn history_that_would_be_told_is_refused() {
+    let (_, before, _) = parts();
+    let site = site("inside", before[before.len() / 2].time);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let history = file(&folder, "history.jsonl", lines(&before));
+    let output = site.command(&["import", &history]);
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{why}");
+    assert!(why.contains("history reaches past") && why.contains("run.hold_back_until"), "{why}");
+    assert!(site.snapshot_files().is_empty(), "it left something");
+    assert!(topics::positions(shared(), &site.group, &site.raw).iter().all(Option::is_none), "it committed something");
+    let pipe = site.command(&["import", "/dev/stdin"]);
+    assert_eq!(pipe.status.code(), Some(2), "{}", String::from_utf8_lossy(&pipe.stderr));
+}

@@ -69,5 +69,6 @@ fn partitions_given_away_in_a_life_that_ended_too_soon_are_taken_up() {
     let mut instance = site.start("one");
     site.wait_until_done(&mut [&mut instance]);
     assert_eq!(group.owned(), PARTITIONS as usize);
+    assert!(instance.log().contains("the group is made to share out anew"), "{}", instance.log_tail());
     instance.stop();
 }

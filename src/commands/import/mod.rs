@@ -4,7 +4,7 @@
 mod homes;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use homes::Homes;
@@ -19,7 +19,7 @@ use crate::processor::playbook::editions;
 use crate::processor::reset::Failed;
 use crate::telemetry::Log;
 
-/// Beside the one that steps: files are unpacked and looked through for their times.
+/// The one that steps, and one for each file, which unpacks it and looks for times.
 const THREADS: usize = 2;
 
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,10 @@ first record of its log. From that record's time on history is left to the log, 
 lies before the import, or before run.hold_back_until.";
 
 pub fn run(args: Args) -> Result<(), Exit> {
-    if args.events.iter().any(|path| path == Path::new("-")) {
-        return Err(Exit::Usage("history is read twice, which standard input can't be: name files".into()));
+    let is_plain = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|data| data.is_file());
+    if let Some(path) = args.events.iter().find(|path| !is_plain(path)) {
+        let path = path.display();
+        return Err(Exit::Usage(format!("{path} is no plain file: history is read twice, which a pipe can't be")));
     }
     let settings = args.config.load()?;
     Log::start(&settings.log);
@@ -55,11 +57,15 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let mut import = Import::open(config, &editions).map_err(exit)?;
     let mut homes = Homes::new(partitioner, import.partitions());
     let history = History { events: args.events, allow_jumps: args.allow_jumps, reader };
-    history.read(|event| event.into_iter().for_each(|event| homes.note(event)), |(), _, _| {})?;
+    let noted = history.read(|event| event.into_iter().for_each(|event| homes.note(event)), |(), _, _| {})?;
+    homes.restart();
     let home = |event: Option<&Event<'_>>| event.and_then(|event| homes.of(event));
     // What is nobody's changes nobody: it is only counted, anywhere.
-    history.read(home, |home, time, value| import.step(home.unwrap_or_default(), time, value))?;
-    let done = import.finish().map_err(run::exit)?;
+    let dealt = history.read(home, |home, time, value| import.step(home.unwrap_or_default(), time, value))?;
+    if noted != dealt {
+        return Err(Exit::Fault(format!("the files changed while they were read: {noted} messages, then {dealt}")));
+    }
+    let done = import.finish().map_err(exit)?;
     print(&told(&done))
 }
 
@@ -70,20 +76,23 @@ struct History {
 }
 
 impl History {
-    /// All messages in order of time: each is looked at, then taken with what came of that, as a record of its own.
+    /// All messages in order of time: each is looked at, then taken with what came of that, as a record of its own. How
+    /// many there were.
     fn read<T>(
         &self,
         mut look: impl FnMut(Option<&Event<'_>>) -> T,
         mut take: impl FnMut(T, Millis, &[u8]),
-    ) -> Result<(), Exit> {
+    ) -> Result<u64, Exit> {
         let (mut merge, progress) = in_order(&self.events, Arc::clone(&self.reader), THREADS)?;
         let mut times = Times { rules: Rules::Lines { allow_jumps: self.allow_jumps }, span: None };
-        let (mut clock, mut scratch, mut records) = (merge.first_time(), Scratch::default(), 0);
+        let (mut clock, mut scratch) = (merge.first_time(), Scratch::default());
+        let (mut records, mut messages) = (0, 0);
         while let Some(taken) = merge.take_next()? {
             let time = times.of(&taken, clock)?;
             clock = clock.max(Some(time));
             let mut items = self.reader.read(taken.value, &mut scratch);
             while let Some(item) = items.next_item() {
+                messages += 1;
                 let looked = look(if let Item::Event(event) = &item { Some(event) } else { None });
                 match items.taken_alone() {
                     Some(alone) => take(looked, time, &alone),
@@ -94,7 +103,7 @@ impl History {
             progress.at(records);
         }
         progress.finish();
-        Ok(())
+        Ok(messages)
     }
 }
 

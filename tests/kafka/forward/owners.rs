@@ -18,6 +18,7 @@ fn partitions_that_nobody_owns_are_delivered_all_the_same() {
     let (one, two) = (setup.start(), setup.start_from("two.toml"));
     setup.wait_for_committed(400);
     assert_eq!(group.owned(), 4);
+    assert!(setup.log_text().contains("the group is made to share out anew"), "{}", setup.log_text());
     one.kill();
     two.kill();
 }
