@@ -41,7 +41,7 @@ impl Group {
         members.filter_map(|member| member.assignment()).map(count).sum()
     }
 
-    /// Two members of these names who leave half of the partitions to nobody, and are gone without a word.
+    /// Two members of these names who leave half of the partitions to nobody.
     pub fn leave_half_to_nobody(&self, names: [&str; 2]) {
         let (all, half) = (PARTITIONS as usize, PARTITIONS as usize / 2);
         let first = self.member(names[0]);
@@ -55,8 +55,9 @@ impl Group {
             second.poll(Duration::from_millis(50));
             self.owned() == half
         });
-        drop((first, second));
-        assert_eq!(self.owned(), half, "static members leave without a word");
+        // Nothing more is heard of them: who comes under their names takes their places, as after a kill. They are not
+        // closed, for closing a client that has not answered a rebalance may never end (librdkafka 2.12).
+        std::mem::forget((first, second));
     }
 }
 
