@@ -18,7 +18,7 @@ use super::survey::Survey;
 use super::{Clock as _, Config, Fault, SystemClock};
 use crate::engine::event::time;
 use crate::engine::{Action, Counts, Input, Mark, Millis, Progress, Record};
-use crate::storage::SnapshotId;
+use crate::storage::{SnapshotId, Store};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
@@ -103,7 +103,7 @@ impl Import {
         part.records += 1;
     }
 
-    /// Writes all snapshots; commits all positions at once, last. Nothing stays of what fails.
+    /// Writes all snapshots; commits all positions at once, last.
     pub fn finish(self) -> Result<Vec<Done>, Failed> {
         if let Some(at) = self.too_late {
             return Err(Failed::Refused(vec![format!(
@@ -114,57 +114,57 @@ impl Import {
         }
         refuse_if_begun(&self.survey)?;
         keep_playbook(&self.survey.store, &self.edition).map_err(Fault::from)?;
-        let (survey, mut written) = (self.survey, Vec::new());
-        let ended = settle(&survey, &self.edition, self.hold_back, self.parts, &mut written);
-        if ended.is_err() {
-            // Where the store is away now, `kairos run` says what is left.
-            written.iter().for_each(|file| drop(survey.store.delete(file)));
+        let like = Position {
+            hold_back: Some(self.hold_back),
+            fingerprint: self.edition.fingerprint.clone(),
+            revision: self.edition.revision,
+            partitions: self.survey.partitions,
+            ..Position::default()
+        };
+        let (mut done, mut positions) = (Vec::new(), Vec::new());
+        for (partition, part) in (0..).zip(self.parts) {
+            match part.finish(&self.survey.store, partition, like.clone()) {
+                Ok((part, position)) => {
+                    done.push(part);
+                    positions.push((partition, position));
+                }
+                Err(fault) => {
+                    // Where the store is away now, `kairos run` says what is left. After a commit nothing may go: one
+                    // that failed may have been done.
+                    for Done { partition, snapshot, .. } in &done {
+                        drop(self.survey.store.delete(&file_of(*partition, snapshot)));
+                    }
+                    return Err(fault.into());
+                }
+            }
         }
-        Ok(ended?)
+        reset::commit(&self.survey, &positions)?;
+        Ok(done)
     }
 }
 
-/// `written`: the snapshots' files so far.
-fn settle(
-    survey: &Survey,
-    edition: &Edition,
-    hold_back: Millis,
-    parts: Vec<Part>,
-    written: &mut Vec<String>,
-) -> Result<Vec<Done>, Fault> {
-    let (mut done, mut positions) = (Vec::new(), Vec::new());
-    for (partition, mut part) in (0..).zip(parts) {
-        part.stage.end_import(part.records);
-        let clock = part.stage.clock();
-        let mut position = Position {
-            next: part.low,
-            // The log alone is never enough to begin anew.
-            first: part.low - 1,
-            clock,
-            last_record: clock,
-            hold_back: Some(hold_back),
-            fingerprint: edition.fingerprint.clone(),
-            revision: edition.revision,
-            partitions: survey.partitions,
-            ..Position::default()
-        };
-        let fresh = write_whole(&survey.store, partition, part.stage.as_mut(), &mut position)?;
-        written.push(file_of(partition, &fresh.id));
-        positions.push((partition, position));
-        done.push(Done {
+impl Part {
+    /// Leaves its state as a snapshot at the log's beginning. `like`: what all positions have in common.
+    fn finish(mut self, store: &Store, partition: i32, like: Position) -> Result<(Done, Position), Fault> {
+        self.stage.end_import(self.records);
+        let clock = self.stage.clock();
+        // The log alone is never enough to begin anew.
+        let (next, first) = (self.low, self.low - 1);
+        let mut position = Position { next, first, clock, last_record: clock, ..like };
+        let fresh = write_whole(store, partition, self.stage.as_mut(), &mut position)?;
+        let done = Done {
             partition,
-            records: part.records,
-            left: part.left,
-            profiles: part.stage.size().0,
+            records: self.records,
+            left: self.left,
+            profiles: self.stage.size().0,
             clock,
-            counts: part.stage.take_counts(),
+            counts: self.stage.take_counts(),
             snapshot: fresh.id,
             bytes: fresh.bytes,
-            next: part.low,
-        });
+            next,
+        };
+        Ok((done, position))
     }
-    reset::commit(survey, &positions)?;
-    Ok(done)
 }
 
 /// Nobody is in the group, and nobody has begun.

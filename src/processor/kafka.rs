@@ -180,11 +180,7 @@ impl Kafka {
 
     /// How many partitions the raw topic has now, if a broker says so.
     pub fn raw_partitions(&self) -> Option<i32> {
-        let topic = &self.config.raw_topic;
-        let metadata = self.consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT);
-        let metadata = metadata.inspect_err(|error| tracing::debug!(%error, topic, "its partitions")).ok()?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none())?;
-        i32::try_from(found.partitions().len()).ok()
+        partitions(&self.consumer, &self.config.raw_topic, METADATA_TIMEOUT)
     }
 
     /// The end of a partition's log as the last fetch saw it.
@@ -314,6 +310,14 @@ impl World for Kafka {
         tracing::warn!(doing, class = ?failure.class, cause = failure.text, "a call to the broker failed; nothing is lost");
         self.observer.trouble(doing);
     }
+}
+
+/// How many partitions a topic has now, if a broker says so.
+pub fn partitions(consumer: &BaseConsumer<Member>, topic: &str, timeout: Duration) -> Option<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), timeout);
+    let metadata = metadata.inspect_err(|error| tracing::debug!(%error, topic, "its partitions")).ok()?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none())?;
+    i32::try_from(found.partitions().len()).ok()
 }
 
 fn failure(error: KafkaError) -> Failure {

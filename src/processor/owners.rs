@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::group::Member;
+use super::kafka::partitions;
 use super::members::Members;
 
 /// A rebalance takes owners away as well, but gives others before it is looked at a second time.
@@ -25,7 +26,6 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 
 /// A group whose members have stable names, and the topic that they share out.
-#[derive(Clone)]
 pub struct Group {
     /// Of a member without a name.
     pub client: ClientConfig,
@@ -87,10 +87,7 @@ impl Group {
         if !members.is_stable {
             return Ok(Vec::new());
         }
-        let metadata = looker.fetch_metadata(Some(&self.topic), TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == self.topic);
-        let partitions = found.map_or(0, |found| found.partitions().len());
-        Ok(members.unowned(i32::try_from(partitions).unwrap_or(i32::MAX)))
+        Ok(members.unowned(partitions(looker, &self.topic, TIMEOUT).unwrap_or_default()))
     }
 
     /// In, which makes the group share out all there is, and out again.

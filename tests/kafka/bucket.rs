@@ -5,7 +5,7 @@ use crate::input::PARTITIONS;
 use crate::support::broker::shared;
 use crate::support::bucket::{Bucket, NAME};
 use crate::support::kairos::Site;
-use crate::support::topics::{self, Record};
+use crate::support::topics;
 
 fn site(stem: &str, bucket: &Bucket) -> Site {
     let url = format!("url = \"s3://{NAME}/state/of/us\"");
@@ -14,26 +14,19 @@ fn site(stem: &str, bucket: &Bucket) -> Site {
     site
 }
 
-fn work_off(site: &Site, part: &[Record]) {
-    topics::produce(shared(), &site.raw, part);
-    let mut instance = site.start("one");
-    site.wait_until_done(&mut [&mut instance]);
-    instance.stop();
-}
-
 #[test]
 fn state_in_an_object_store_outlives_the_instance_and_the_log() {
     let bucket = Bucket::start();
     let site = site("bucket", &bucket);
     let (first, rest) = records().split_at(records().len() / 2);
-    work_off(&site, first);
+    site.work_off(first);
     let keys = bucket.keys();
     let snapshots = keys.iter().filter(|key| key.starts_with("state/of/us/") && key.ends_with(".kairos")).count();
     assert!(snapshots >= PARTITIONS as usize, "{keys:?}");
     // From here on only the snapshots know what came before.
     let ends = topics::watermarks(shared(), &site.raw).into_iter().map(|(_, end)| end);
     topics::delete_before(shared(), &site.raw, &(0..).zip(ends).collect::<Vec<_>>());
-    work_off(&site, rest);
+    site.work_off(rest);
     assert_as_faultless(&site);
 }
 

@@ -18,10 +18,7 @@ const VERSION_AT: usize = 8;
 
 /// A part of the input; with what came before it is written, worked off and snapshotted.
 fn work_off(site: &Site, part: &[Record]) {
-    topics::produce(shared(), &site.raw, part);
-    let mut instance = site.start("one");
-    site.wait_until_done(&mut [&mut instance]);
-    instance.stop();
+    site.work_off(part);
     assert!(!site.snapshot_files().is_empty(), "it left no snapshot");
 }
 

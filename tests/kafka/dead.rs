@@ -15,12 +15,6 @@ fn record(partition: i32, key: Option<&str>, value: &str) -> Record {
     Record { partition, time: now(), key, value: Some(value.as_bytes().to_vec()) }
 }
 
-fn work_off(site: &Site) {
-    let mut instance = site.start("one");
-    site.wait_until_done(&mut [&mut instance]);
-    instance.stop();
-}
-
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -50,7 +44,7 @@ fn what_the_processor_refused_is_sent_again_once_and_seen_to_fail_again() {
         ],
     );
     assert!(dead(&site, &["ls"]).contains("0 letters"));
-    work_off(&site);
+    site.work_off(&[]);
     let listed = dead(&site, &["ls", "raw", "--each"]);
     assert!(listed.contains("3 letters, 0 of them failed again"), "{listed}");
     assert!(listed.contains("no_type                2       0 again"), "{listed}");
@@ -77,7 +71,7 @@ fn what_the_processor_refused_is_sent_again_once_and_seen_to_fail_again() {
     assert_eq!((copy.text().as_str(), copy.header("kairos-replayed").as_deref()), (wrapped, Some("1")));
     assert_eq!(copy.header("kairos-source"), Some(format!("{}/1/0", site.dead())));
 
-    work_off(&site);
+    site.work_off(&[]);
     let listed = dead(&site, &["ls", "raw"]);
     assert!(listed.contains("4 letters, 1 of them failed again"), "{listed}");
     assert!(listed.contains("no_id                  1       1 again"), "{listed}");

@@ -110,7 +110,11 @@ pub fn assert_same(found: &Said, expected: &Said) {
     compare("dead letters", &found.dead, &expected.dead);
 }
 
-fn compare<K: Ord + std::fmt::Debug>(what: &str, found: &BTreeMap<K, Vec<Seen>>, expected: &BTreeMap<K, Vec<Seen>>) {
+pub fn compare<K: Ord + std::fmt::Debug>(
+    what: &str,
+    found: &BTreeMap<K, Vec<Seen>>,
+    expected: &BTreeMap<K, Vec<Seen>>,
+) {
     let empty = Vec::new();
     for place in found.keys().chain(expected.keys()) {
         let (found, expected) = (found.get(place).unwrap_or(&empty), expected.get(place).unwrap_or(&empty));

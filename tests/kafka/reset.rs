@@ -25,20 +25,13 @@ fn faultless() -> &'static Said {
 /// What a group says that these records come to, one part after the other, and nothing else happens to.
 fn straight(stem: &str, parts: &[&[Record]]) -> Said {
     let site = site(stem);
-    parts.iter().for_each(|part| work_off(&site, part));
+    parts.iter().for_each(|part| site.work_off(part));
     said(&site)
 }
 
 fn site(stem: &str) -> Site {
     // One worker: a partition that moves between two just before the end is not snapshotted again.
     Site::new(shared(), stem, PARTITIONS, &playbook()).with("run", "threads = 1")
-}
-
-fn work_off(site: &Site, part: &[Record]) {
-    topics::produce(shared(), &site.raw, part);
-    let mut instance = site.start("one");
-    site.wait_until_done(&mut [&mut instance]);
-    instance.stop();
 }
 
 fn halves() -> (&'static [Record], &'static [Record]) {
@@ -95,7 +88,7 @@ fn assert_equal_without_places(found: &Said, expected: &Said) {
 fn a_foreign_position_is_left_for_the_newest_snapshot() {
     let site = site("reset-foreign");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     let (offset, _) = topics::positions(shared(), &site.group, &site.raw)[2].clone().expect("it was committed");
     topics::set_position(shared(), &site.group, &site.raw, 2, offset / 2);
     let instance = site.start("one");
@@ -105,7 +98,7 @@ fn a_foreign_position_is_left_for_the_newest_snapshot() {
     instance.stop();
     let told = reset(&site, &["--to", "snapshot", "--partition", "2"]);
     assert!(told.contains(&format!("partition 2: goes on at {offset} (committed before: {})", offset / 2)), "{told}");
-    work_off(&site, rest);
+    site.work_off(rest);
     assert_same(&said(&site), faultless());
 }
 
@@ -113,7 +106,7 @@ fn a_foreign_position_is_left_for_the_newest_snapshot() {
 fn a_foreign_position_is_taken_over() {
     let site = site("reset-over");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     let (offset, _) = topics::positions(shared(), &site.group, &site.raw)[2].clone().expect("it was committed");
     topics::set_position(shared(), &site.group, &site.raw, 2, offset / 2);
     see_it_stopped(&site, "kairos reset --to committed");
@@ -122,7 +115,7 @@ fn a_foreign_position_is_taken_over() {
     assert!(told.contains("replayed with nothing sent"), "{told}");
     let why = refused(&site, &["--to", "offset=5"]);
     assert!(why.contains("--partition"), "{why}");
-    work_off(&site, rest);
+    site.work_off(rest);
     let found = said(&site);
     // From there on all was said once more, word for word: what came before was not.
     assert_eq!(distinct(&found), distinct(faultless()));
@@ -134,13 +127,13 @@ fn a_foreign_position_is_taken_over() {
 fn snapshots_without_a_commit() {
     let site = site("reset-group");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     topics::delete_group(shared(), &site.group);
     topics::produce(shared(), &site.raw, rest);
     see_it_stopped(&site, "kairos reset --to snapshot");
     let told = reset(&site, &["--to", "snapshot"]);
     assert!(told.contains("committed before: none"), "{told}");
-    work_off(&site, &[]);
+    site.work_off(&[]);
     assert_same(&said(&site), faultless());
 }
 
@@ -151,7 +144,7 @@ fn an_old_snapshot_without_a_commit() {
         let site = site("reset-old").with("snapshots", "interval = \"1h\"");
         let (first, rest) = halves();
         let (early, late) = first.split_at(first.len() / 2);
-        work_off(&site, early);
+        site.work_off(early);
         topics::produce(shared(), &site.raw, late);
         let mut instance = site.start("one");
         site.wait_until_done(&mut [&mut instance]);
@@ -161,10 +154,10 @@ fn an_old_snapshot_without_a_commit() {
         see_it_stopped(&site, "kairos reset --to snapshot");
         let told = reset(&site, if emit { &["--to", "snapshot", "--emit"] } else { &["--to", "snapshot"] });
         assert_eq!(told.contains("what is on the outgoing topics"), !emit, "{told}");
-        work_off(&site, &[]);
+        site.work_off(&[]);
         let again = count(&said(&site)) - before;
         assert!(if emit { again > before / 4 } else { again < before / 50 }, "{again} of {before} came again: {told}");
-        work_off(&site, rest);
+        site.work_off(rest);
         assert_eq!(distinct(&said(&site)), distinct(faultless()));
     }
 }
@@ -173,7 +166,7 @@ fn an_old_snapshot_without_a_commit() {
 fn a_snapshot_of_a_newer_version_is_gone_without() {
     let site = site("reset-newer");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     for path in site.snapshot_files() {
         let mut bytes = fs::read(&path).expect("read");
         bytes[8..10].copy_from_slice(&999_u16.to_le_bytes());
@@ -182,7 +175,7 @@ fn a_snapshot_of_a_newer_version_is_gone_without() {
     see_it_stopped(&site, "kairos reset --to committed");
     let told = reset(&site, &["--to", "committed"]);
     assert!(told.contains("left out snapshot") && told.contains("999"), "{told}");
-    work_off(&site, rest);
+    site.work_off(rest);
     assert_same(&said(&site), faultless());
 }
 
@@ -190,7 +183,7 @@ fn a_snapshot_of_a_newer_version_is_gone_without() {
 fn marks_that_are_gone() {
     let site = site("reset-marks");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     site.snapshot_files().iter().for_each(|path| fs::remove_file(path).expect("removed"));
     let marks = format!("{}.marks", site.group);
     let ends: Vec<(i32, i64)> =
@@ -199,7 +192,7 @@ fn marks_that_are_gone() {
     see_it_stopped(&site, "goes on without what the marks said");
     let told = reset(&site, &["--to", "committed"]);
     assert!(told.contains("marks are gone"), "{told}");
-    work_off(&site, rest);
+    site.work_off(rest);
     // In this input the marks say nothing that changes anything.
     assert_same(&said(&site), faultless());
 }
@@ -208,7 +201,7 @@ fn marks_that_are_gone() {
 fn a_history_that_is_gone() {
     let site = site("reset-history");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     site.snapshot_files().iter().for_each(|path| fs::remove_file(path).expect("removed"));
     let half: Vec<(i32, i64)> =
         (0..).zip(topics::watermarks(shared(), &site.raw)).map(|(partition, (_, end))| (partition, end / 2)).collect();
@@ -217,9 +210,9 @@ fn a_history_that_is_gone() {
     let before = said(&site);
     let told = reset(&site, &["--to", "committed"]);
     assert!(told.contains("what was known before is given up"), "{told}");
-    work_off(&site, &[]);
+    site.work_off(&[]);
     assert_same(&said(&site), &before);
-    work_off(&site, rest);
+    site.work_off(rest);
     let after = said(&site);
     for (partition, said) in &before.outgoing {
         let now = &after.outgoing[partition];
@@ -232,7 +225,7 @@ fn records_that_went_before_they_were_read() {
     let site = site("reset-gap");
     let third = records().len() / 3;
     let (first, second, rest) = (&records()[..third], &records()[third..2 * third], &records()[2 * third..]);
-    work_off(&site, first);
+    site.work_off(first);
     topics::produce(shared(), &site.raw, second);
     let lows: Vec<(i32, i64)> =
         (0..).zip(topics::watermarks(shared(), &site.raw)).map(|(partition, (_, end))| (partition, end)).collect();
@@ -243,7 +236,7 @@ fn records_that_went_before_they_were_read() {
         let told = reset(&site, &["--to", &format!("offset={low}"), "--partition", &partition.to_string()]);
         assert!(told.contains("are gone from the log and missing in it"), "{told}");
     }
-    work_off(&site, &[]);
+    site.work_off(&[]);
     assert_equal_without_places(&said(&site), &straight("ungapped", &[first, rest]));
 }
 
@@ -251,7 +244,7 @@ fn records_that_went_before_they_were_read() {
 fn a_raw_topic_made_anew() {
     let site = site("reset-anew");
     let (first, rest) = halves();
-    work_off(&site, first);
+    site.work_off(first);
     topics::delete(shared(), &site.raw);
     topics::create_on(shared(), &site.raw, PARTITIONS, &[("retention.ms", "-1")]);
     // With its topic a group's positions go too.
@@ -261,7 +254,7 @@ fn a_raw_topic_made_anew() {
         assert!(told.contains("what was known before is given up"), "{told}");
     }
     let before = said(&site);
-    work_off(&site, rest);
+    site.work_off(rest);
     let mut expected = before;
     for (partition, all) in straight("anew", &[rest]).outgoing {
         expected.outgoing.entry(partition).or_default().extend(all);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::leash::{Leash, Orders};
+use super::topics::Record;
 use super::{admin, ports, topics, unique};
 
 /// Short enough to wait for, and what any broker accepts.
@@ -130,6 +131,14 @@ impl Site {
             sections[at].1.push(line);
         }
         sections.iter().map(|(name, lines)| format!("[{name}]\n{}\n\n", lines.join("\n"))).collect()
+    }
+
+    /// Writes records, and has an instance process all there is.
+    pub fn work_off(&self, records: &[Record]) {
+        topics::produce(&self.bootstrap, &self.raw, records);
+        let mut instance = self.start("one");
+        self.wait_until_done(&mut [&mut instance]);
+        instance.stop();
     }
 
     /// Is everything that the raw topic holds committed?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::census::{Census, Found};
 use super::kin::{Parts, push_ids};
 use crate::commands::input::Block;
-use crate::engine::event::{Ahead, Reader, Ready, Scratch};
+use crate::engine::event::{Ahead, Items, Reader, Ready, Scratch};
 
 /// A record whose ids are not all of one part.
 pub const NOT_ONE: u8 = u8::MAX;
@@ -24,6 +24,14 @@ pub struct Decoded {
 impl Decoded {
     pub fn ready(&self, entry: usize, engine: usize) -> Option<Ready<'_>> {
         self.ahead[engine].ready(entry)
+    }
+
+    /// The messages of a record. `reader`: the first engine's.
+    pub fn items<'a>(&'a self, entry: usize, reader: &'a Reader, scratch: &'a mut Scratch) -> Items<'a> {
+        match (self.block.value(entry), self.ready(entry, 0)) {
+            (Some(value), Some(ready)) => reader.read_ready(value, ready, scratch),
+            (value, _) => reader.read(value, scratch),
+        }
     }
 }
 
@@ -77,12 +85,7 @@ impl Decoder {
     }
 
     fn part(&mut self, decoded: &Decoded, entry: usize, parts: &Parts) -> u8 {
-        let (reader, scratch) = (&self.readers[0], &mut self.scratch);
-        let value = decoded.block.value(entry);
-        let mut items = match (value, decoded.ready(entry, 0)) {
-            (Some(value), Some(ready)) => reader.read_ready(value, ready, scratch),
-            _ => reader.read(value, scratch),
-        };
+        let mut items = decoded.items(entry, &self.readers[0], &mut self.scratch);
         let mut ids = Vec::new();
         while let Some(item) = items.next_item() {
             push_ids(&item, &mut ids);

@@ -147,8 +147,7 @@ pub fn in_order(paths: &[PathBuf], reader: Arc<Reader>, threads: usize) -> Resul
 
 /// `may_deal`: several engines may share the people. Files are then read twice, which a pipe can't be.
 fn run_files(replay: &mut Replay, paths: &[PathBuf], threads: usize, may_deal: bool) -> Result<(), Exit> {
-    let is_plain = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|data| data.is_file());
-    let parts = match may_deal && threads > 1 && paths.iter().all(is_plain) {
+    let parts = match may_deal && threads > 1 && paths.iter().all(|path| input::is_plain(path)) {
         true => {
             let (inputs, progress) = input::files(paths)?;
             let kin = kin::look(inputs, &replay.main.engine.reader(), threads)?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use homes::Homes;
 
 use super::backtest::{Rules, Times, in_order};
+use super::input::is_plain;
 use super::{ConfigArg, Exit, playbook, print, run};
 use crate::engine::event::{Event, Item, Reader, Scratch, time};
 use crate::engine::playbook::program::Program;
@@ -41,7 +42,6 @@ first record of its log. From that record's time on history is left to the log, 
 lies before the import, or before run.hold_back_until.";
 
 pub fn run(args: Args) -> Result<(), Exit> {
-    let is_plain = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|data| data.is_file());
     if let Some(path) = args.events.iter().find(|path| !is_plain(path)) {
         let path = path.display();
         return Err(Exit::Usage(format!("{path} is no plain file: history is read twice, which a pipe can't be")));
@@ -90,7 +90,7 @@ impl History {
         while let Some(taken) = merge.take_next()? {
             let time = times.of(&taken, clock)?;
             clock = clock.max(Some(time));
-            let mut items = self.reader.read(taken.value, &mut scratch);
+            let mut items = taken.block.items(taken.at, &self.reader, &mut scratch);
             while let Some(item) = items.next_item() {
                 messages += 1;
                 let looked = look(if let Item::Event(event) = &item { Some(event) } else { None });

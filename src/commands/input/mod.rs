@@ -80,6 +80,11 @@ pub fn files(paths: &[PathBuf]) -> Result<(Vec<Box<dyn Blocks>>, Progress), Exit
     Ok((inputs, Progress::new(whole)))
 }
 
+/// Can be read twice, as a pipe can't.
+pub fn is_plain(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.is_file())
+}
+
 /// Of a plain file.
 fn size(path: &Path) -> Option<u64> {
     std::fs::metadata(path).ok().filter(|data| data.is_file()).map(|data| data.len())
