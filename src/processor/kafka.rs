@@ -2,14 +2,13 @@
 //! needs, made of them. It must not know engines.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -59,23 +58,16 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
-        match result {
-            // Taken for a repeat of one that the broker has: of a message sent once, that is not so.
-            Ok(message) if message.offset() < 0 => self.fail(message, &"acknowledged without a place in the log"),
-            Ok(message) => {
+        match offset(result) {
+            Ok(offset) => {
                 if let Ok(partition) = i32::try_from(tag) {
-                    self.marks.lock().expect("no one panics while holding it").insert(partition, message.offset());
+                    self.marks.lock().expect("no one panics while holding it").insert(partition, offset);
                 }
             }
-            Err((error, message)) => self.fail(message, error),
+            Err(why) => {
+                self.failed.lock().expect("no one panics while holding it").get_or_insert(why);
+            }
         }
-    }
-}
-
-impl Deliveries {
-    fn fail(&self, message: &BorrowedMessage<'_>, cause: &dyn Display) {
-        let text = format!("{} partition {}: {cause}", message.topic(), message.partition());
-        self.failed.lock().expect("no one panics while holding it").get_or_insert(text);
     }
 }
 
@@ -310,6 +302,20 @@ impl World for Kafka {
         tracing::warn!(doing, class = ?failure.class, cause = failure.text, "a call to the broker failed; nothing is lost");
         self.observer.trouble(doing);
     }
+}
+
+/// Where a message is in its partition's log, or why it may not be there.
+///
+/// An acknowledgement without an offset proves nothing. librdkafka infers it from that of a later message of the
+/// partition (`rd_kafka_dr_implicit_ack`), and a broker takes the later one alone where it knows nothing of the
+/// producer: at its first messages there, or when the last ones bear a time past `producer.id.expiration.ms`.
+pub fn offset(result: &DeliveryResult<'_>) -> Result<i64, String> {
+    let (message, cause) = match result {
+        Ok(message) if message.offset() >= 0 => return Ok(message.offset()),
+        Ok(message) => (message, "acknowledged without a place in the log".to_owned()),
+        Err((error, message)) => (message, error.to_string()),
+    };
+    Err(format!("{} partition {}: {cause}", message.topic(), message.partition()))
 }
 
 /// How many partitions a topic has now, if a broker says so.

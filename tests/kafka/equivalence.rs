@@ -86,25 +86,6 @@ pub fn assert_as_faultless(site: &Site) {
     assert_same(&said(site), faultless());
 }
 
-/// A broker that is killed may lose or reorder what the feeder wrote: compares with a run without faults over exactly
-/// the records that the raw topic holds in the end.
-pub fn assert_as_faultless_over_its_input(site: &Site) {
-    let stored = topics::committed(&site.bootstrap, &site.raw);
-    assert!(stored.len() > COUNT * 9 / 10, "the raw topic holds {} records only", stored.len());
-    let record = |stored: Stored| Record {
-        partition: stored.partition,
-        time: stored.time,
-        key: stored.key,
-        value: stored.value,
-    };
-    let again = Site::new(shared(), "again", input::PARTITIONS, &playbook());
-    topics::produce(shared(), &again.raw, &stored.into_iter().map(record).collect::<Vec<_>>());
-    let mut instance = again.start("one");
-    again.wait_until_done(&mut [&mut instance]);
-    instance.stop();
-    assert_same(&said(site), &said(&again));
-}
-
 pub fn assert_same(found: &Said, expected: &Said) {
     compare("outgoing", &found.outgoing, &expected.outgoing);
     compare("dead letters", &found.dead, &expected.dead);

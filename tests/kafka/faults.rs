@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::equivalence::{Feeder, assert_as_faultless, assert_as_faultless_over_its_input, playbook, records};
+use crate::equivalence::{Feeder, assert_as_faultless, playbook, records};
 use crate::input::PARTITIONS;
 use crate::support::broker::{Broker, shared};
 use crate::support::kairos::{Instance, SESSION_TIMEOUT, Site};
@@ -121,8 +121,8 @@ fn a_zombie_is_fenced() {
     thread::sleep(Duration::from_secs(4));
     let mut frozen = 0;
     while feeder.is_feeding() {
+        let before = site.progress(); // not once it is frozen: positions within an open transaction are waited for
         one.instance.freeze();
-        let before = site.progress();
         thread::sleep(SESSION_TIMEOUT + Duration::from_millis(random.between(1_500, 3_000)));
         assert!(site.progress() > before, "the other one did not take over:\n{}", other.instance.log_tail());
         one.instance.thaw();
@@ -131,7 +131,7 @@ fn a_zombie_is_fenced() {
         other.look_after();
         std::mem::swap(&mut one, &mut other);
     }
-    assert!(frozen >= 3, "only {frozen} times frozen while events arrived");
+    assert!(frozen >= 2, "not each of them was frozen while events arrived");
     feeder.wait();
     one.look_after_for(SESSION_TIMEOUT);
     other.look_after();
@@ -158,7 +158,7 @@ fn the_broker_restarts_under_it() {
     assert!(restarts >= 3, "only {restarts} restarts while events arrived");
     feeder.wait();
     one.finish();
-    assert_as_faultless_over_its_input(&site);
+    assert_as_faultless(&site);
 }
 
 #[test]

@@ -10,7 +10,9 @@ use super::leash::{Leash, Orders};
 use super::secure::Secure;
 use super::{ports, unique};
 
-const IMAGE: &str = "apache/kafka:4.3.1";
+/// As in `tests/kafka/pom.xml`. Not 4.3.0 or 4.3.1: where a partition has no leader while a transaction ends, as at each
+/// restart of an only broker, they take it for deleted and leave it without the transaction's end (KAFKA-20734).
+const VERSION: &str = "4.2.1";
 const CLUSTER: &str = "a2Fpcm9zLXRlc3RzLWth";
 
 /// Apart from ports and folders. One node, quick to start, small, and with no patience for the dead.
@@ -31,6 +33,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "500"),
     ("transaction.max.timeout.ms", "900000"),
+    // By the records' own times, which lie days back here: a producer that is forgotten may write twice, and with gaps.
+    ("producer.id.expiration.ms", "2147483647"),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"),
     ("log.retention.check.interval.ms", "500"),
     ("log.initial.task.delay.ms", "500"),
@@ -79,7 +83,7 @@ impl Server {
         if docker_has_kafka() {
             return Ok(Self::Docker);
         }
-        let home = target().join("kafka-4.3.1");
+        let home = target().join(format!("kafka-{VERSION}"));
         fs::create_dir_all(&home).map_err(|e| format!("{}: {e}", home.display()))?;
         let lock = File::create(home.join("lock")).map_err(|e| format!("{}: {e}", home.display()))?;
         lock.lock().map_err(|e| format!("{}: {e}", home.display()))?; // two test processes may start at once
@@ -177,8 +181,8 @@ impl Place {
         for (key, value) in self.settings("0.0.0.0", Path::new("/tmp/kafka-data")) {
             create.args(["-e", &format!("KAFKA_{}={value}", key.to_uppercase().replace('.', "_"))]);
         }
-        let made = create.arg(IMAGE).stdout(Stdio::null()).status().expect("docker starts");
-        assert!(made.success(), "docker could not create a container of {IMAGE}");
+        let made = create.arg(image()).stdout(Stdio::null()).status().expect("docker starts");
+        assert!(made.success(), "docker could not create a container of {}", image());
     }
 
     fn container_orders(&self) -> Orders {
@@ -220,13 +224,17 @@ pub fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder within the target directory").to_owned()
 }
 
+fn image() -> String {
+    format!("apache/kafka:{VERSION}")
+}
+
 fn docker_has_kafka() -> bool {
     let ask = |args: &[&str]| {
         let mut docker = Command::new("docker");
         docker.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         docker.status().is_ok_and(|status| status.success())
     };
-    ask(&["info"]) && (ask(&["image", "inspect", IMAGE]) || ask(&["pull", IMAGE]))
+    ask(&["info"]) && (ask(&["image", "inspect", &image()]) || ask(&["pull", &image()]))
 }
 
 fn fetch_jars(home: &Path) -> Result<(), String> {

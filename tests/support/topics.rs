@@ -144,6 +144,8 @@ impl Writer {
     pub fn new(bootstrap: &str) -> Self {
         let mut config = client(bootstrap);
         config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "5");
+        // A broker that comes back from a crash knows a producer's last batch only.
+        config.set("max.in.flight.requests.per.connection", "1");
         Self(config.create().expect("a producer"))
     }
 

@@ -2,6 +2,7 @@
 //! sent.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 
 use super::Place;
 use crate::commands::Exit;
-use crate::processor::{Config, enqueue};
+use crate::processor::{Config, enqueue, offset};
 
 /// What is sent for a letter.
 pub struct Copy {
@@ -53,21 +54,21 @@ impl ProducerContext for Answers {
 
     fn delivery(&self, result: &DeliveryResult<'_>, letter: Box<Place>) {
         let mut answered = self.0.lock().expect("no one panics while holding it");
-        match result {
+        match offset(result) {
             Ok(_) => {
                 let sent = answered.sent.entry(letter.partition).or_insert((0, letter.offset));
                 *sent = (sent.0 + 1, sent.1.max(letter.offset));
             }
-            Err((error, _)) => answered.fail(*letter, error),
+            Err(why) => answered.fail(*letter, &why),
         }
     }
 }
 
 impl Answered {
-    fn fail(&mut self, letter: Place, error: &KafkaError) {
+    fn fail(&mut self, letter: Place, cause: &dyn Display) {
         self.failed += 1;
         if self.why.len() < TOLD_MAX {
-            self.why.push(format!("letter {letter}: {error}"));
+            self.why.push(format!("letter {letter}: {cause}"));
         }
     }
 }

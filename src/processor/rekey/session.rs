@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::{Done, Request};
 use crate::engine::event::{Reader, Scratch, Wanted};
 use crate::engine::partition;
-use crate::processor::kafka::{enqueue, is_fenced};
+use crate::processor::kafka::{enqueue, is_fenced, offset};
 use crate::processor::{Config, Fault, Shutdown};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -90,8 +90,8 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.0.lock().expect("no one panics while holding it").get_or_insert_with(|| error.to_string());
+        if let Err(why) = offset(result) {
+            self.0.lock().expect("no one panics while holding it").get_or_insert(why);
         }
     }
 }
