@@ -159,3 +159,20 @@ fn what_the_lists_name_exists() {
     let found: Vec<String> = missing.map(|(path, why)| format!("{path} is no more ({why})")).collect();
     no_violations(&found);
 }
+
+/// The broker that tests start, by any way, is the one that people are told to use.
+#[test]
+fn one_version_of_kafka() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let server = text("tests/support/server.rs");
+    let version = server.split("const VERSION: &str = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let version = version.expect("tests/support/server.rs says which");
+    for (path, told) in [
+        ("tests/kafka/pom.xml", format!("<version>{version}</version>")),
+        ("docker-compose.yml", format!("image: apache/kafka:{version}\n")),
+        ("deploy/README.md", format!("Apache Kafka {version}")),
+    ] {
+        assert!(text(path).contains(&told), "{path} names another Kafka than {version}");
+    }
+}

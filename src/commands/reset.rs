@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{ConfigArg, Exit, playbook, print, run};
 use crate::engine::playbook::program::Program;
 use crate::processor::playbook::editions;
-use crate::processor::reset::{self, Done, Failed, Request, To};
+use crate::processor::reset::{self, Done, Request, To};
 use crate::telemetry::Log;
 
 #[derive(Debug, clap::Args)]
@@ -38,11 +38,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let program = Arc::new(Program::compile(playbook::load(path)?));
     let editions = editions(program, playbook::text(path)?, &config);
     let request = Request { to: args.to, emit: args.emit, partitions: args.partition };
-    let done = reset::reset(config, editions, &request).map_err(|failed| match failed {
-        Failed::Refused(_) => Exit::No(failed.to_string()),
-        Failed::Fault(_) => Exit::Fault(failed.to_string()),
-    })?;
-    print(&told(&done))
+    print(&told(&reset::reset(config, editions, &request)?))
 }
 
 fn told(done: &[Done]) -> String {

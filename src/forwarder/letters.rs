@@ -42,7 +42,11 @@ impl Letters {
             record.key = letter.record.key.as_deref();
             record.payload = letter.record.value.as_deref().filter(|_| whole);
             match self.producer.send(record, Timeout::Never).await {
-                Ok(_) => return Ok(()),
+                Ok(written) if written.offset >= 0 => return Ok(()),
+                // librdkafka infers it from a later letter's, which a broker may have taken alone. Twice is no harm.
+                Ok(_) => {
+                    tracing::warn!(topic = %self.topic, "dead letter acknowledged without a place in the log; once more")
+                }
                 Err((e, _)) if whole && e.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
                     whole = false;
                 }

@@ -129,8 +129,7 @@ impl Import {
                     positions.push((partition, position));
                 }
                 Err(fault) => {
-                    // Where the store is away now, `kairos run` says what is left. After a commit nothing may go: one
-                    // that failed may have been done.
+                    // Where the store is away now, `kairos run` says what is left.
                     for Done { partition, snapshot, .. } in &done {
                         drop(self.survey.store.delete(&file_of(*partition, snapshot)));
                     }
@@ -138,6 +137,7 @@ impl Import {
                 }
             }
         }
+        // From here on nothing may be deleted: a commit that fails may have been done.
         reset::commit(&self.survey, &positions)?;
         Ok(done)
     }

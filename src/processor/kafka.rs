@@ -58,7 +58,7 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
-        match offset(result) {
+        match written_at(result) {
             Ok(offset) => {
                 if let Ok(partition) = i32::try_from(tag) {
                     self.marks.lock().expect("no one panics while holding it").insert(partition, offset);
@@ -304,15 +304,16 @@ impl World for Kafka {
     }
 }
 
-/// Where a message is in its partition's log, or why it may not be there.
+/// Where a message lies in its partition's log, or why it may not lie there.
 ///
 /// An acknowledgement without an offset proves nothing. librdkafka infers it from that of a later message of the
 /// partition (`rd_kafka_dr_implicit_ack`), and a broker takes the later one alone where it knows nothing of the
-/// producer: at its first messages there, or when the last ones bear a time past `producer.id.expiration.ms`.
-pub fn offset(result: &DeliveryResult<'_>) -> Result<i64, String> {
+/// producer: at its first messages there, or, outside of transactions, when it has forgotten it after
+/// `producer.id.expiration.ms`, which it counts by the records' times.
+pub fn written_at(result: &DeliveryResult<'_>) -> Result<i64, String> {
     let (message, cause) = match result {
         Ok(message) if message.offset() >= 0 => return Ok(message.offset()),
-        Ok(message) => (message, "acknowledged without a place in the log".to_owned()),
+        Ok(message) => (message, "acknowledged without a place in the log, so it may not be there".to_owned()),
         Err((error, message)) => (message, error.to_string()),
     };
     Err(format!("{} partition {}: {cause}", message.topic(), message.partition()))

@@ -44,7 +44,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use config::{Config, FIXED, OnTrouble};
-pub use kafka::{enqueue, offset};
+pub use kafka::{enqueue, written_at};
 pub use look_up::{Known, LookUps};
 pub use observe::Observer;
 pub use outgoing::source_in;

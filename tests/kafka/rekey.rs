@@ -66,6 +66,7 @@ fn each_record_reaches_its_users_partition_once_whatever_is_killed() {
     topics::produce(shared(), &from, &records[2 * third..]);
     let mut last = site.start_command(&["rekey", "--from", &from, "--until-end"], "one");
     assert_eq!(last.wait(), 0, "{}", last.log_tail());
+    topics::wait_until_settled(shared(), &site.raw);
 
     let written = written(&site);
     let mut counts: BTreeMap<usize, u32> = BTreeMap::new();

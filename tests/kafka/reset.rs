@@ -261,3 +261,12 @@ fn a_raw_topic_made_anew() {
     }
     assert_equal_without_places(&said(&site), &expected);
 }
+
+#[test]
+fn a_topic_that_is_not_there_is_a_mistake_in_the_settings() {
+    let site = site("reset-none").with("raw", "topic = \"no-such-topic\"");
+    let output = site.command(&["reset", "--to", "committed"]);
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{why}");
+    assert!(why.contains("the raw topic no-such-topic is not there"), "{why}");
+}

@@ -187,16 +187,15 @@ fn recorded(lines: &str) -> Vec<Input> {
     lines.lines().enumerate().map(record).collect()
 }
 
-/// Snapshots of this version lie in people's buckets: this build and all later ones read them as they were meant.
-#[test]
-fn state_of_version_1_reads_for_ever() {
-    let golden = include_bytes!("../golden/state-v1.kairos");
+/// Snapshots of these versions lie in people's buckets: this build and all later ones read them as they were meant.
+fn reads_for_ever(golden: &[u8], imported: u64) {
     let program = engine::compile(include_str!("../golden/state-v1.toml")).expect("a playbook");
     let mut straight = engine::start(program.clone(), &Reading::default());
     let mut actions = Vec::new();
     for input in recorded(include_str!("../golden/state-v1.records")) {
         engine::step(&mut straight, &input, usize::MAX, &mut actions);
     }
+    straight.end_import(imported);
     let cells = straight.parts(None).cells;
     let empty = program.cells.iter().zip(&cells).filter(|(_, (profiles, _))| *profiles == 0);
     assert_eq!(empty.map(|(cell, _)| format!("{cell:?}")).collect::<Vec<_>>(), [""; 0], "nobody has one");
@@ -205,6 +204,17 @@ fn state_of_version_1_reads_for_ever() {
     engine.finish_load(&program.playbook.fingerprint);
     assert!(state(&mut engine) == state(&mut straight), "what a snapshot holds means something else");
     assert!(whole(&mut engine) == golden, "what is written has changed: that needs a new version");
+}
+
+#[test]
+fn state_of_version_1_reads_for_ever() {
+    reads_for_ever(include_bytes!("../golden/state-v1.kairos"), 0);
+}
+
+/// The same with history that was imported before it.
+#[test]
+fn state_of_version_2_reads_for_ever() {
+    reads_for_ever(include_bytes!("../golden/state-v2.kairos"), 7);
 }
 
 /// A playbook, and before which input which other one takes over.

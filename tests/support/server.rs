@@ -10,8 +10,8 @@ use super::leash::{Leash, Orders};
 use super::secure::Secure;
 use super::{ports, unique};
 
-/// As in `tests/kafka/pom.xml`. Not 4.3.0 or 4.3.1: where a partition has no leader while a transaction ends, as at each
-/// restart of an only broker, they take it for deleted and leave it without the transaction's end (KAFKA-20734).
+/// As in `tests/kafka/pom.xml`. Not 4.3.0 or 4.3.1: where a partition has no leader while a transaction ends, as when an
+/// only broker comes back from a crash, they take it for deleted and leave it without that end (KAFKA-20734).
 const VERSION: &str = "4.2.1";
 const CLUSTER: &str = "a2Fpcm9zLXRlc3RzLWth";
 

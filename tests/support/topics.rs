@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -138,7 +138,23 @@ pub fn produce(bootstrap: &str, topic: &str, records: &[Record]) {
 }
 
 /// A producer that keeps order and loses nothing, whatever the broker does meanwhile.
-pub struct Writer(BaseProducer);
+pub struct Writer(BaseProducer<Strict>);
+
+/// Fails the test over a record of which it is not certain that the broker has it.
+struct Strict;
+
+impl ClientContext for Strict {}
+
+impl ProducerContext for Strict {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(record) => assert!(record.offset() >= 0, "{} was not written for certain", record.topic()),
+            Err((error, record)) => panic!("a record was not written to {}: {error}", record.topic()),
+        }
+    }
+}
 
 impl Writer {
     pub fn new(bootstrap: &str) -> Self {
@@ -146,7 +162,7 @@ impl Writer {
         config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "5");
         // A broker that comes back from a crash knows a producer's last batch only.
         config.set("max.in.flight.requests.per.connection", "1");
-        Self(config.create().expect("a producer"))
+        Self(config.create_with_context(Strict).expect("a producer"))
     }
 
     pub fn send_all(&self, topic: &str, records: &[Record]) {
@@ -175,7 +191,12 @@ pub fn produce_with_headers(bootstrap: &str, topic: &str, record: &Record, heade
     producer.flush(LIMIT).expect("the record is written");
 }
 
-fn send(producer: &BaseProducer, topic: &str, record: &Record, headers: OwnedHeaders) {
+fn send<C: ProducerContext<DeliveryOpaque = ()>>(
+    producer: &BaseProducer<C>,
+    topic: &str,
+    record: &Record,
+    headers: OwnedHeaders,
+) {
     loop {
         let mut next = BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition).timestamp(record.time);
         next.key = record.key.as_deref();

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use rdkafka::message::{BorrowedMessage, Headers as _};
 
-use super::sender::{Copy, Sender};
+use super::sender::{Copy, Failed, Sender};
 use super::{Choice, Letter, Place, Topic, Wanted, Which};
 use crate::commands::progress::{Progress, Whole};
 use crate::commands::{Exit, print};
@@ -63,7 +63,7 @@ pub fn run(config: &Config, args: &Args) -> Result<(), Exit> {
     };
     let target = args.which.source(config);
     let copies = Topic::open(config, target, Some(earliest - MARGIN))?
-        .ok_or_else(|| Exit::Fault(format!("the topic they came from, {target}, is not there")))?;
+        .ok_or_else(|| Exit::Usage(format!("the topic they came from, {target}, is not there")))?;
     let before = if args.again { BTreeSet::new() } else { sent_before(&copies, &name)? };
     let (mut tally, mut sender) = (Tally::default(), if args.dry_run { None } else { Some(Sender::open(config)?) });
     let progress = Progress::new(Whole::Records(letters.records()));
@@ -87,15 +87,30 @@ pub fn run(config: &Config, args: &Args) -> Result<(), Exit> {
     let failed = sender.as_mut().map(Sender::finish).unwrap_or_default();
     let sent = sender.as_ref().map(Sender::acknowledged).unwrap_or_default();
     print(&told(&name, target, &tally, sender.is_some(), &sent))?;
-    ended?;
-    match failed.first() {
-        Some(_) => Err(Exit::Fault(format!(
-            "not all were sent; run it again, and those that were are left out:\n  - {}",
-            failed.join("\n  - ")
-        ))),
-        None if tally.without_value_count > 0 => Err(Exit::No(without_value(&tally))),
-        None => Ok(()),
+    if failed.count > 0 {
+        let also = ended.err().map(|error| format!("{error}\n")).unwrap_or_default();
+        return Err(Exit::Fault(also + &uncertain(&failed, args.again)));
     }
+    ended?;
+    if tally.without_value_count > 0 { Err(Exit::No(without_value(&tally))) } else { Ok(()) }
+}
+
+/// What is left to do about letters that may not have been written.
+fn uncertain(failed: &Failed, again: bool) -> String {
+    let way_out = if again {
+        "send these once more by their places, with --again"
+    } else {
+        "run it again: those of which the topic has a copy are left out"
+    };
+    let mut text = format!("{} may not have been sent; {way_out}:", failed.count);
+    for (letter, why) in &failed.told {
+        write!(text, "\n  - letter {letter}: {why}").expect("a String takes all that is written");
+    }
+    let more = failed.count - failed.told.len() as u64;
+    if more > 0 {
+        write!(text, "\n  - and {more} more").expect("a String takes all that is written");
+    }
+    text
 }
 
 fn is_chosen(args: &Args, wanted: &Wanted<'_>, letter: &Letter) -> bool {

@@ -1,8 +1,7 @@
-//! Writes copies of letters, each once and in order, and knows which of them the broker has. It must not know why one is
+//! Writes copies of letters, in order, and knows which of them the broker has for certain. It must not know why one is
 //! sent.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 
 use super::Place;
 use crate::commands::Exit;
-use crate::processor::{Config, enqueue, offset};
+use crate::processor::{Config, enqueue, written_at};
 
 /// What is sent for a letter.
 pub struct Copy {
@@ -29,8 +28,8 @@ pub struct Copy {
 
 pub struct Sender(BaseProducer<Answers>);
 
-/// So many failures are told in words.
-const TOLD_MAX: usize = 10;
+/// So many failures are told.
+const TOLD_MAX: usize = 100;
 
 #[derive(Default)]
 struct Answers(Mutex<Answered>);
@@ -39,8 +38,15 @@ struct Answers(Mutex<Answered>);
 struct Answered {
     /// By partition of the letters: how many the broker has, and the last of them.
     sent: BTreeMap<i32, (u64, i64)>,
-    failed: u64,
-    why: Vec<String>,
+    failed: Failed,
+}
+
+/// Letters that may not have been written.
+#[derive(Debug, Default, Clone)]
+pub struct Failed {
+    pub count: u64,
+    /// The first of them, and why.
+    pub told: Vec<(Place, String)>,
 }
 
 impl ClientContext for Answers {
@@ -54,21 +60,21 @@ impl ProducerContext for Answers {
 
     fn delivery(&self, result: &DeliveryResult<'_>, letter: Box<Place>) {
         let mut answered = self.0.lock().expect("no one panics while holding it");
-        match offset(result) {
+        match written_at(result) {
             Ok(_) => {
                 let sent = answered.sent.entry(letter.partition).or_insert((0, letter.offset));
                 *sent = (sent.0 + 1, sent.1.max(letter.offset));
             }
-            Err(why) => answered.fail(*letter, &why),
+            Err(why) => answered.failed.add(*letter, why),
         }
     }
 }
 
-impl Answered {
-    fn fail(&mut self, letter: Place, cause: &dyn Display) {
-        self.failed += 1;
-        if self.why.len() < TOLD_MAX {
-            self.why.push(format!("letter {letter}: {cause}"));
+impl Failed {
+    fn add(&mut self, letter: Place, why: String) {
+        self.count += 1;
+        if self.told.len() < TOLD_MAX {
+            self.told.push((letter, why));
         }
     }
 }
@@ -96,20 +102,18 @@ impl Sender {
             // The others may still go: each letter stands for itself.
             Err(error) => {
                 let answers = self.0.context();
-                answers.0.lock().expect("no one panics while holding it").fail(copy.letter, &error);
+                let why = format!("{} partition {}: {error}", copy.topic, copy.partition);
+                answers.0.lock().expect("no one panics while holding it").failed.add(copy.letter, why);
             }
         }
     }
 
-    /// Waits for all answers, which come within `message.timeout.ms`; what was not sent, in words.
-    pub fn finish(&mut self) -> Vec<String> {
+    /// Waits for all answers, which come within `message.timeout.ms`.
+    pub fn finish(&mut self) -> Failed {
         while self.0.in_flight_count() > 0 {
             self.0.poll(Duration::from_millis(1));
         }
-        let answered = self.0.context().0.lock().expect("no one panics while holding it");
-        let more = answered.failed - answered.why.len() as u64;
-        let more = (more > 0).then(|| format!("{more} more"));
-        answered.why.iter().cloned().chain(more).collect()
+        self.0.context().0.lock().expect("no one panics while holding it").failed.clone()
     }
 
     pub fn acknowledged(&self) -> BTreeMap<i32, (u64, i64)> {

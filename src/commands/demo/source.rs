@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 
 use super::clock::CompanyClock;
 use super::simulator::{Sent, Simulator};
-use crate::processor::{Clock as _, Shutdown};
+use crate::processor::{Clock as _, Shutdown, written_at};
 
 /// Records on their way that nobody has processed yet; the embedded broker forgets what lies too long.
 pub const AHEAD_MAX: u64 = 10_000;
@@ -41,7 +41,7 @@ impl ClientContext for Answers {}
 impl ProducerContext for Answers {
     type DeliveryOpaque = ();
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
+        if written_at(result).is_err() {
             self.0.failed.fetch_add(1, Ordering::Relaxed);
         }
     }

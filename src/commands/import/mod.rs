@@ -17,7 +17,6 @@ use crate::engine::playbook::program::Program;
 use crate::engine::{Millis, Reason};
 use crate::processor::import::{Done, Import};
 use crate::processor::playbook::editions;
-use crate::processor::reset::Failed;
 use crate::telemetry::Log;
 
 /// The one that steps, and one for each file, which unpacks it and looks for times.
@@ -54,7 +53,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let reader = Arc::new(Reader::new(program.wanted.clone(), &config.unwrap, &config.placeholders));
     let partitioner = config.partitioner;
     let editions = editions(program, playbook::text(path)?, &config);
-    let mut import = Import::open(config, &editions).map_err(exit)?;
+    let mut import = Import::open(config, &editions)?;
     let mut homes = Homes::new(partitioner, import.partitions());
     let history = History { events: args.events, allow_jumps: args.allow_jumps, reader };
     let noted = history.read(|event| event.into_iter().for_each(|event| homes.note(event)), |(), _, _| {})?;
@@ -65,7 +64,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     if noted != dealt {
         return Err(Exit::Fault(format!("the files changed while they were read: {noted} messages, then {dealt}")));
     }
-    let done = import.finish().map_err(exit)?;
+    let done = import.finish()?;
     print(&told(&done))
 }
 
@@ -104,13 +103,6 @@ impl History {
         }
         progress.finish();
         Ok(messages)
-    }
-}
-
-fn exit(failed: Failed) -> Exit {
-    match failed {
-        Failed::Refused(_) => Exit::No(failed.to_string()),
-        Failed::Fault(fault) => run::exit(fault),
     }
 }
 

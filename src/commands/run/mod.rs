@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ConfigArg, Exit};
+use crate::processor::reset::Failed;
 use crate::processor::{self, Config, Fault, LookUps, OnTrouble, Outside, Shutdown, SystemClock};
 use crate::settings::{OnChange, Settings};
 use crate::telemetry::admin::Sources;
@@ -70,6 +71,16 @@ pub fn exit(fault: Fault) -> Exit {
         Fault::Checks(_) => Exit::Usage(text),
         Fault::Disowned(_) | Fault::Kafka(_) | Fault::Store(_) | Fault::Stopped(..) | Fault::Grown(_) => {
             Exit::Fault(text)
+        }
+    }
+}
+
+/// The same for those that may refuse.
+impl From<Failed> for Exit {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(_) => Self::No(failed.to_string()),
+            Failed::Fault(fault) => exit(fault),
         }
     }
 }

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::{Done, Request};
 use crate::engine::event::{Reader, Scratch, Wanted};
 use crate::engine::partition;
-use crate::processor::kafka::{enqueue, is_fenced, offset};
+use crate::processor::kafka::{enqueue, is_fenced, written_at};
 use crate::processor::{Config, Fault, Shutdown};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -90,7 +90,7 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err(why) = offset(result) {
+        if let Err(why) = written_at(result) {
             self.0.lock().expect("no one panics while holding it").get_or_insert(why);
         }
     }
@@ -205,7 +205,9 @@ impl<'a> Session<'a> {
             self.producer.poll(Duration::from_millis(1));
         }
         if let Some(cause) = self.producer.context().0.lock().expect("no one panics while holding it").take() {
-            return Err(Broken::Now(cause));
+            let fatal = self.producer.client().fatal_error();
+            let is_taken_over = fatal.is_some_and(|(code, _)| is_fenced(code));
+            return Err(if is_taken_over { Broken::Fenced(cause) } else { Broken::Now(cause) });
         }
         let mut offsets = TopicPartitionList::new();
         for (partition, next) in &batch.next {

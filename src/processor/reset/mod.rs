@@ -83,9 +83,9 @@ pub fn commit(survey: &Survey, positions: &[(i32, Position)]) -> Result<(), Faul
         element.set_offset(Offset::Offset(position.next))?;
         element.set_metadata(position.encode());
     }
-    let committed = survey.consumer.commit(&list, CommitMode::Sync);
-    committed
-        .map_err(|error| Fault::Kafka(format!("the positions were not committed, so nothing has changed: {error}")))
+    let told =
+        |error| format!("the broker did not say that it took the positions ({error}): `kairos state` shows whether");
+    survey.consumer.commit(&list, CommitMode::Sync).map_err(|error| Fault::Kafka(told(error)))
 }
 
 /// What is to be changed must belong to nobody at the moment.

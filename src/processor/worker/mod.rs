@@ -5,6 +5,7 @@
 
 mod assignment;
 mod growth;
+mod period;
 mod report;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use super::snapshots::{Fresh, Job, Writer};
 use super::transaction::{self, GaveUp, Outcome};
 use super::{Fault, Shutdown};
 use crate::engine::Progress;
+use period::Period;
 
 /// A position that moved is committed at least this often.
 const POSITION_EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +50,7 @@ pub struct Worker {
     pub partitions: BTreeMap<i32, Partition>,
     pub batch: Batch,
     births: u64,
-    committed_at: Instant,
+    period: Period,
     reported_at: Instant,
     growth_asked_at: Instant,
 }
@@ -75,7 +77,7 @@ impl Worker {
             partitions: BTreeMap::new(),
             batch: Batch::default(),
             births: 0,
-            committed_at: now,
+            period: Period::since(now),
             reported_at: now,
             growth_asked_at: now,
         }
@@ -185,13 +187,12 @@ impl Worker {
     fn commit_when_due(&mut self) -> Result<Duration, Fault> {
         let interval = self.shared.config.commit_interval;
         let moved = self.reading().any(|reading| reading.moved);
-        // A period: counted from where the last commit began. What comes after a quiet time is sent at once.
         let every = match self.batch.messages.is_empty() {
             false => interval,
             true if moved => POSITION_EVERY,
             true => return Ok(NAP),
         };
-        let wait = every.saturating_sub(self.committed_at.elapsed());
+        let wait = self.period.left(every, Instant::now());
         if wait.is_zero() || self.batch.is_full() {
             self.commit()?;
         }
@@ -212,9 +213,7 @@ impl Worker {
             GaveUp::Fenced(text) => self.fenced(text),
             GaveUp::Told(text) => self.ended(Fault::Kafka(text)),
         })?;
-        // A broker that takes its time leaves at least half of it for work between two commits.
-        let soonest = Instant::now().checked_sub(self.shared.config.commit_interval / 2);
-        self.committed_at = soonest.map_or(started, |soonest| started.max(soonest));
+        self.period = Period::after_commit(started, Instant::now(), self.shared.config.commit_interval);
         self.settled(outcome);
         tracing::debug!(took = ?started.elapsed(), "committed");
         self.observer.committed(started.elapsed(), messages);

@@ -1,10 +1,12 @@
 //! What the endpoint refuses: a bad message, and a bad key.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{ITEMS, LANES, SESSION_TIMEOUT, Setup, check, message};
-use crate::support::broker::shared;
+use crate::support::broker::{Broker, shared};
+use crate::support::proxy::Proxy;
 use crate::support::segment::{Fault, Segment};
 use crate::support::topics::{self, Record};
 
@@ -200,5 +202,30 @@ fn a_replayed_message_that_fails_once_more_is_seen() {
     let mut marks: Vec<_> = setup.dead_letters().iter().map(|letter| letter.header("kairos-replayed")).collect();
     marks.sort();
     assert_eq!(marks, [None, Some("1".to_owned())]);
+    sidecar.kill();
+}
+
+/// Of a letter that librdkafka takes for written because a later one is, while the broker never had it.
+#[test]
+fn a_dead_letter_without_a_place_is_written_again() {
+    let segment = Segment::start(|_, _| Fault::Answer { status: 422, headers: vec![] });
+    let proxy = Proxy::bind();
+    let broker = Broker::start_behind(proxy.port());
+    proxy.forward_to(broker.detour());
+    let setup = Setup::new(&broker.bootstrap(), &segment, "rate = 1000000\n");
+    let through = format!("brokers = \"127.0.0.1:{}\"", proxy.port());
+    let directly = format!("brokers = \"{}\"", broker.bootstrap());
+    setup.change(|text| {
+        let small = "[kafka.properties]\n\"batch.num.messages\" = \"2\"";
+        text.replace(&directly, &through).replace("[kafka.properties]", small)
+    });
+    setup.produce(200, 4);
+    proxy.lose_next_write(&format!("{}.dead", setup.topic));
+    let sidecar = setup.start();
+    setup.wait_for_committed(200);
+    assert!(proxy.has_lost() && setup.log_text().contains("without a place in the log"), "{}", setup.log_text());
+    let letters = setup.dead_letters();
+    let sources: BTreeSet<_> = letters.iter().filter_map(|letter| letter.header("kairos-source")).collect();
+    assert_eq!(sources.len(), 200, "{} letters", letters.len());
     sidecar.kill();
 }

@@ -30,8 +30,8 @@ struct Shared {
     /// The next request to be cut: kind and moment, packed; `NOTHING` when none.
     order: AtomicU64,
     cuts: AtomicU32,
-    /// The topic whose next write is lost.
-    loser: Mutex<Option<String>>,
+    /// The topic whose next write is to be lost.
+    to_lose: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum Moment {
 impl Proxy {
     pub fn bind() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", super::ports::free())).expect("the port is free");
-        let shared = Shared { order: AtomicU64::new(NOTHING), cuts: AtomicU32::new(0), loser: Mutex::new(None) };
+        let shared = Shared { order: AtomicU64::new(NOTHING), cuts: AtomicU32::new(0), to_lose: Mutex::new(None) };
         Self { listener, shared: Arc::new(shared) }
     }
 
@@ -73,14 +73,14 @@ impl Proxy {
         self.shared.cuts.load(Ordering::SeqCst)
     }
 
-    /// The next write to this topic never reaches the broker. When the next one to its partition is on its way, the
-    /// client hears of the lost one that the broker is not the partition's leader, as it may while leaders change.
+    /// The next write to this topic never reaches the broker. Before the next one to its partition does, the client
+    /// hears of the lost one that the broker is not the partition's leader, as it may while leaders change.
     pub fn lose_next_write(&self, topic: &str) {
-        *self.shared.loser.lock().expect("not poisoned") = Some(topic.to_owned());
+        *self.shared.to_lose.lock().expect("not poisoned") = Some(topic.to_owned());
     }
 
     pub fn has_lost(&self) -> bool {
-        self.shared.loser.lock().expect("not poisoned").is_none()
+        self.shared.has_lost()
     }
 }
 
@@ -99,8 +99,12 @@ impl Shared {
         taken
     }
 
+    fn has_lost(&self) -> bool {
+        self.to_lose.lock().expect("not poisoned").is_none()
+    }
+
     fn is_to_be_lost(&self, write: &Write) -> bool {
-        self.loser.lock().expect("not poisoned").take_if(|topic| *topic == write.topic).is_some()
+        self.to_lose.lock().expect("not poisoned").take_if(|topic| *topic == write.topic).is_some()
     }
 }
 
@@ -125,15 +129,31 @@ fn serve(client: TcpStream, port: u16, shared: &Arc<Shared>) {
     let requests = {
         let line = line.clone();
         thread::spawn(move || {
+            let _ends = Ends::of(&from, &to);
             let _ = pass_frames(&mut from, |frame| line.fate_of_request(frame), |frame| send(&mut to, frame));
-            close(&from, &to);
         })
     };
-    let (mut from, to) = (broker, &line.client);
-    let to_client = |frame: &[u8]| send(&mut to.lock().expect("not poisoned"), frame);
+    let mut from = broker;
+    let ends = Ends::of(&from, &line.client.lock().expect("not poisoned"));
+    let to_client = |frame: &[u8]| send(&mut line.client.lock().expect("not poisoned"), frame);
     let _ = pass_frames(&mut from, |frame| line.fate_of_answer(frame), to_client);
-    close(&from, &to.lock().expect("not poisoned"));
+    drop(ends);
     let _ = requests.join();
+}
+
+/// Closes both ends of a line when it goes, be it by a panic.
+struct Ends(TcpStream, TcpStream);
+
+impl Ends {
+    fn of(one: &TcpStream, other: &TcpStream) -> Self {
+        Self(one.try_clone().expect("clone"), other.try_clone().expect("clone"))
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = (self.0.shutdown(Shutdown::Both), self.1.shutdown(Shutdown::Both));
+    }
 }
 
 /// What both directions of a connection know.
@@ -148,15 +168,8 @@ struct Line {
 
 impl Line {
     fn fate_of_request(&self, frame: &[u8]) -> Fate {
-        if let Some(write) = Write::read(frame) {
-            let mut lost = self.lost.lock().expect("not poisoned");
-            if self.shared.is_to_be_lost(&write) {
-                *lost = Some(write);
-                return Fate::Vanishes;
-            }
-            if let Some(lost) = lost.take_if(|lost| lost.is_to_the_partition_of(&write)) {
-                let _ = self.client.lock().expect("not poisoned").write_all(&lost.refusal());
-            }
+        if self.loses(frame) {
+            return Fate::Vanishes;
         }
         let kind = i16::from_be_bytes([frame[0], frame[1]]);
         if self.shared.take(kind, Moment::BeforeAnswer) {
@@ -164,6 +177,21 @@ impl Line {
             self.unanswered.store(u64::from(number), Ordering::SeqCst);
         }
         if self.shared.take(kind, Moment::BeforeRequest) { Fate::EndsTheLine } else { Fate::Passes }
+    }
+
+    /// Loses a write if one is to be lost, and answers it before its successor goes on.
+    fn loses(&self, frame: &[u8]) -> bool {
+        let mut lost = self.lost.lock().expect("not poisoned");
+        let looks = lost.is_some() || !self.shared.has_lost();
+        let Some(write) = looks.then(|| Write::read(frame)).flatten() else { return false };
+        if self.shared.is_to_be_lost(&write) {
+            *lost = Some(write);
+            return true;
+        }
+        if let Some(lost) = lost.take_if(|lost| lost.is_to_the_partition_of(&write)) {
+            let _ = send(&mut self.client.lock().expect("not poisoned"), &lost.refusal());
+        }
+        false
     }
 
     fn fate_of_answer(&self, frame: &[u8]) -> Fate {
@@ -194,8 +222,4 @@ fn pass_frames(
 
 fn send(to: &mut TcpStream, frame: &[u8]) -> io::Result<()> {
     to.write_all(&[&(frame.len() as u32).to_be_bytes()[..], frame].concat())
-}
-
-fn close(one: &TcpStream, other: &TcpStream) {
-    let _ = (one.shutdown(Shutdown::Both), other.shutdown(Shutdown::Both));
 }

@@ -3,8 +3,7 @@
 //! Both as Kafka's protocol guide has them for the versions with compact fields: a length is a varint and one too high,
 //! and each structure ends with its tags, of which there are none here. A client of ours writes to one partition at once.
 
-pub const PRODUCE: i16 = 0;
-
+const PRODUCE: i16 = 0;
 const COMPACT_SINCE: i16 = 9;
 const NOT_LEADER: i16 = 6;
 
@@ -26,7 +25,7 @@ impl Write {
         assert!(version >= COMPACT_SINCE, "this proxy can't read Produce of version {version}");
         let client = short(&mut rest).max(0) as usize;
         take(&mut rest, client);
-        take(&mut rest, 1); // no tags
+        assert_eq!(take(&mut rest, 1)[0], 0, "no tags");
         compact(&mut rest); // the transactional id
         take(&mut rest, 6); // acks, time-out
         assert_eq!((take(&mut rest, 1)[0], version < 13), (2, true), "one topic, by name");
@@ -39,7 +38,7 @@ impl Write {
         (&self.topic, self.partition) == (&other.topic, other.partition)
     }
 
-    /// The frame of the answer, its length first.
+    /// The frame of the answer.
     pub fn refusal(&self) -> Vec<u8> {
         let mut answer = self.number.to_be_bytes().to_vec();
         answer.extend([0, 2, self.topic.len() as u8 + 1]);
@@ -50,7 +49,7 @@ impl Write {
         answer.extend([0xff; 24]); // no offset, no time, no start of the log
         answer.extend([1, 0, 0, 0]); // no errors of single records, no text; the ends of partition and topic
         answer.extend([0; 5]); // throttled for no time; the end
-        [(answer.len() as u32).to_be_bytes().to_vec(), answer].concat()
+        answer
     }
 }
 
