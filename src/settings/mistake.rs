@@ -6,7 +6,12 @@ use std::path::PathBuf;
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    File { path: PathBuf, line: usize },
+    /// A file as a whole, which could not be read.
+    Whole(PathBuf),
+    File {
+        path: PathBuf,
+        line: usize,
+    },
     Variable(String),
     Default,
 }
@@ -14,6 +19,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Whole(path) => write!(f, "{}", path.display()),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Variable(name) => f.write_str(name),
             Self::Default => f.write_str("default"),

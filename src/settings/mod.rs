@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use keys::{KEYS, Key, SECTIONS};
@@ -48,30 +49,74 @@ pub struct Setting {
     value: Value,
 }
 
-/// Reads the file (the one named, else [`DEFAULT_FILE`] where it exists) and lays the environment over it.
+/// What came of reading the settings: those that are right, and all that is wrong.
+#[derive(Debug)]
+pub struct Reading {
+    settings: Resolved,
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Reading {
+    /// The playbook, where that much is clear even beside mistakes. A default that isn't there is nobody's wish as
+    /// long as the setting may stand where it could not be read.
+    pub fn playbook(&self) -> Option<&Path> {
+        let setting = self.settings.values.get("run.playbook")?;
+        let Value::Text(path) = &setting.value else { return None };
+        let path = Path::new(path);
+        let is_meant = self.mistakes.is_empty() || setting.origin != Origin::Default || path.exists();
+        is_meant.then_some(path)
+    }
+
+    fn into_result(self) -> Result<Resolved, Mistakes> {
+        if self.mistakes.is_empty() { Ok(self.settings) } else { Err(Mistakes(self.mistakes)) }
+    }
+}
+
+/// Every setting, or all that is wrong with them.
 pub fn resolve(
     config: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Resolved, Mistakes> {
+    read(config, environment).into_result()
+}
+
+/// Reads the file (the one named, else [`DEFAULT_FILE`] where it exists) and lays the environment over it.
+pub fn read(config: Option<&Path>, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Reading {
     let mut written = Written::default();
     let default = Path::new(DEFAULT_FILE);
     let file = config.or_else(|| default.exists().then_some(default));
     if let Some(path) = file {
-        match std::fs::read_to_string(path) {
+        match text(path) {
             Ok(text) => written.read_file(path, &text),
-            Err(error) => written.mistakes.push(unreadable(path, &error)),
+            Err(mistake) => written.mistakes.push(mistake),
         }
     }
     written.read_environment(environment);
-    resolve_written(written, file)
+    read_written(written, file)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
-    let what = format!("can't read the settings: {error}; `kairos init` writes a file to begin with");
-    Mistake { origin: Origin::File { path: path.to_owned(), line: 1 }, key: None, what }
+fn text(path: &Path) -> Result<String, Mistake> {
+    let mistake = |origin, what| Mistake { origin, key: None, what };
+    let bytes = std::fs::read(path).map_err(|error| mistake(Origin::Whole(path.to_owned()), unreadable(&error)))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let right = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + right.iter().filter(|byte| **byte == b'\n').count();
+        let origin = Origin::File { path: path.to_owned(), line };
+        mistake(origin, "this is not UTF-8 text; save the file as UTF-8".into())
+    })
 }
 
-fn resolve_written(written: Written, file: Option<&Path>) -> Result<Resolved, Mistakes> {
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("can't read the settings: {error}; `kairos init` writes a file to begin with")
+        }
+        io::ErrorKind::IsADirectory => "this is a folder; the settings are read from a file".into(),
+        _ => format!("can't read the settings: {error}"),
+    }
+}
+
+fn read_written(written: Written, file: Option<&Path>) -> Reading {
     let mut mistakes = written.mistakes;
     let mut values = BTreeMap::new();
     for key in KEYS {
@@ -97,7 +142,7 @@ fn resolve_written(written: Written, file: Option<&Path>) -> Result<Resolved, Mi
     let resolved = Resolved { values, properties, file: file.map(Path::to_owned) };
     mistakes.extend(meant::conflicts(&resolved));
     mistakes.sort_by(|a, b| a.origin.cmp(&b.origin));
-    if mistakes.is_empty() { Ok(resolved) } else { Err(Mistakes(mistakes)) }
+    Reading { settings: resolved, mistakes }
 }
 
 /// A relative path in the file starts from the file's folder, elsewhere from where the command was started.

@@ -54,7 +54,7 @@ fn read(text: &str, variables: &[(&str, &str)]) -> Result<Resolved, Mistakes> {
     let path = Path::new("etc/kairos.toml");
     written.read_file(path, text);
     written.read_environment(variables.iter().map(|(name, value)| (name.into(), value.into())));
-    resolve_written(written, Some(path))
+    read_written(written, Some(path)).into_result()
 }
 
 fn mistakes(text: &str, variables: &[(&str, &str)]) -> Vec<String> {

@@ -6,8 +6,10 @@ mod report;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use super::playbook::{self, Source};
+use super::playbook;
 use super::{ConfigArg, Exit, print};
+use crate::settings::{self, Mistake};
+use report::Unusable;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -40,8 +42,11 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let mut report = report::Report { settings, ..Default::default() };
     for path in paths {
         match playbook::read(&path) {
-            Ok(source) => report.playbooks.push(checked(source, &path)?),
-            Err(exit) => report.settings.push(exit.to_string()),
+            Ok(source) if crate::engine::playbook::holds_only_tests(&source.text) => {
+                report.unusable.push(only_tests(&path));
+            }
+            Ok(source) => report.playbooks.push(source),
+            Err(exit) => report.unusable.push(Unusable { path, what: exit.to_string() }),
         }
     }
     print(&report.show(args.format, io::stdout().is_terminal()))?;
@@ -54,25 +59,23 @@ pub fn run(args: Args) -> Result<(), Exit> {
 
 /// What is wrong with the settings, and the playbooks to look at. Playbooks named on the command line stand for
 /// themselves; settings are then looked at only when they are named too.
-fn subjects(args: &Args) -> (Vec<String>, Vec<PathBuf>) {
+fn subjects(args: &Args) -> (Vec<Mistake>, Vec<PathBuf>) {
     if !args.playbook.is_empty() && args.config.config.is_none() {
         return (Vec::new(), args.playbook.clone());
     }
-    match args.config.load() {
-        Ok(settings) if args.playbook.is_empty() => (Vec::new(), vec![settings.run.playbook]),
-        Ok(_) => (Vec::new(), args.playbook.clone()),
-        Err(exit) => (exit.to_string().lines().map(str::to_string).collect(), args.playbook.clone()),
-    }
+    let reading = settings::read(args.config.config.as_deref(), std::env::vars_os());
+    let playbooks = match reading.playbook() {
+        Some(path) if args.playbook.is_empty() => vec![path.to_owned()],
+        _ => args.playbook.clone(),
+    };
+    (reading.mistakes, playbooks)
 }
 
 /// A file that holds only tests belongs to a playbook elsewhere, and can't be judged alone.
-fn checked(source: Source, path: &Path) -> Result<Source, Exit> {
-    match crate::engine::playbook::holds_only_tests(&source.text) {
-        true => Err(Exit::Usage(format!(
-            "{}: this holds tests and no rules: run it with `kairos test --playbook PLAYBOOK --playbook {}`",
-            path.display(),
-            path.display()
-        ))),
-        false => Ok(source),
-    }
+fn only_tests(path: &Path) -> Unusable {
+    let name = path.display();
+    let what = format!(
+        "{name}: this holds tests and no rules: run it with `kairos test --playbook PLAYBOOK --playbook {name}`"
+    );
+    Unusable { path: path.to_owned(), what }
 }

@@ -1,23 +1,35 @@
 //! What was found, in the three forms it can be shown in.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::super::playbook::{Source, draw, position};
 use super::{Format, cost};
 use crate::engine::playbook::mistake::{Mistake, Severity};
+use crate::settings::{self, Origin};
 
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Sentences about the settings, or files that can't be read: all errors.
-    pub settings: Vec<String>,
+    /// All errors.
+    pub settings: Vec<settings::Mistake>,
+    pub unusable: Vec<Unusable>,
     pub playbooks: Vec<Source>,
+}
+
+/// A file that can't be read or judged as a playbook: an error.
+#[derive(Debug)]
+pub struct Unusable {
+    pub path: PathBuf,
+    /// The whole sentence, with the path.
+    pub what: String,
 }
 
 impl Report {
     pub fn errors(&self) -> usize {
-        self.settings.len() + self.playbooks.iter().map(|source| source.reading.errors().count()).sum::<usize>()
+        let others = self.settings.len() + self.unusable.len();
+        others + self.playbooks.iter().map(|source| source.reading.errors().count()).sum::<usize>()
     }
 
     pub fn warnings(&self) -> usize {
@@ -34,8 +46,11 @@ impl Report {
 
     fn text(&self, colour: bool) -> String {
         let mut text = String::new();
-        for line in &self.settings {
-            let _ = writeln!(text, "error: {line}\n");
+        for mistake in &self.settings {
+            let _ = writeln!(text, "error: {mistake}\n");
+        }
+        for Unusable { what, .. } in &self.unusable {
+            let _ = writeln!(text, "error: {what}\n");
         }
         for Source { text: file, reading } in &self.playbooks {
             if !reading.mistakes.is_empty() {
@@ -58,11 +73,8 @@ impl Report {
     }
 
     fn json(&self) -> String {
-        let mut mistakes: Vec<Value> = self
-            .settings
-            .iter()
-            .map(|line| json!({ "severity": "error", "code": "settings", "message": line }))
-            .collect();
+        let mut mistakes: Vec<Value> = self.settings.iter().map(of_settings).collect();
+        mistakes.extend(self.unusable.iter().map(of_unusable));
         for Source { text, reading } in &self.playbooks {
             mistakes.extend(reading.mistakes.iter().map(|mistake| of_playbook(text, &reading.file, mistake)));
         }
@@ -80,8 +92,12 @@ impl Report {
 
     fn github(&self) -> String {
         let mut lines = String::new();
-        for line in &self.settings {
-            let _ = writeln!(lines, "::error::{}", escaped(line));
+        for mistake in &self.settings {
+            let _ =
+                writeln!(lines, "::error {}::{}", place(&mistake.origin, "settings"), escaped(&mistake.to_string()));
+        }
+        for Unusable { path, what } in &self.unusable {
+            let _ = writeln!(lines, "::error {}::{}", place(&Origin::Whole(path.clone()), "file"), escaped(what));
         }
         for Source { text, reading } in &self.playbooks {
             for mistake in &reading.mistakes {
@@ -99,6 +115,33 @@ impl Report {
             }
         }
         lines
+    }
+}
+
+fn of_settings(mistake: &settings::Mistake) -> Value {
+    let mut value = json!({ "severity": "error", "code": "settings", "key": mistake.key, "message": mistake.what });
+    match &mistake.origin {
+        Origin::Whole(path) => value["file"] = json!(path.to_string_lossy()),
+        Origin::File { path, line } => {
+            value["file"] = json!(path.to_string_lossy());
+            value["line"] = json!(line);
+        }
+        Origin::Variable(name) => value["variable"] = json!(name),
+        Origin::Default => {}
+    }
+    value
+}
+
+fn of_unusable(Unusable { path, what }: &Unusable) -> Value {
+    json!({ "severity": "error", "code": "file", "file": path.to_string_lossy(), "message": what })
+}
+
+/// Where a mistake is, as GitHub's properties; variables and defaults stand in no file.
+fn place(origin: &Origin, title: &str) -> String {
+    match origin {
+        Origin::Whole(path) => format!("file={},title={title}", property(&path.to_string_lossy())),
+        Origin::File { path, line } => format!("file={},line={line},title={title}", property(&path.to_string_lossy())),
+        Origin::Variable(_) | Origin::Default => format!("title={title}"),
     }
 }
 
@@ -152,7 +195,7 @@ mod tests {
 
     fn report() -> Report {
         let reading = playbook::read(WRONG, "dir/my,playbook.toml");
-        Report { settings: Vec::new(), playbooks: vec![Source { text: WRONG.to_string(), reading }] }
+        Report { playbooks: vec![Source { text: WRONG.to_string(), reading }], ..Report::default() }
     }
 
     #[test]
