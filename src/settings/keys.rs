@@ -53,7 +53,7 @@ macro_rules! key {
 
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
-    key!("kafka.brokers", Kind::Text, "localhost:9092", "Brokers to begin with, `host:port`, separated by commas."),
+    key!("kafka.brokers", Kind::Brokers, "localhost:9092", "Brokers to begin with, `host:port`, separated by commas."),
 
     key!("raw.topic", Kind::Name, "segment-events", "The topic of Segment events. Dead letters go to `<topic>.dead`."),
     key!("raw.partitioner", Kind::Choice(&["murmur2", "crc32"]), "murmur2",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::address;
 use super::mistake::did_you_mean;
 use super::secret::Secret;
 use super::units::{parse_duration, show_duration};
@@ -38,7 +39,8 @@ pub enum Value {
 
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    Text,
+    /// `host:port`, separated by commas.
+    Brokers,
     /// What Kafka takes as the name of a topic.
     Name,
     NameOrNone,
@@ -82,7 +84,7 @@ impl Kind {
     /// The kind in words, for people and for the reference page.
     pub fn describe(self) -> String {
         match self {
-            Self::Text => "text".into(),
+            Self::Brokers => "text".into(),
             Self::Name => "name".into(),
             Self::NameOrNone => "name, or empty".into(),
             Self::Path => "path".into(),
@@ -140,7 +142,8 @@ impl Kind {
         match self {
             Self::NameOrNone | Self::PathOrNone | Self::Secret | Self::TimeOrNone if text.is_empty() => Ok(Value::None),
             Self::Secret => Ok(Value::Secret(Secret::new(text))),
-            Self::Text | Self::Path | Self::PathOrNone => not_empty(text).and_then(|()| value()),
+            Self::Brokers => not_empty(text).and_then(|()| address::brokers(text)).and_then(|()| value()),
+            Self::Path | Self::PathOrNone => not_empty(text).and_then(|()| value()),
             Self::Name | Self::NameOrNone => name(text).and_then(|()| value()),
             Self::Duration { least, most } => within(parse_duration(text)?, least, most),
             Self::Hours { most } => hours(parse_duration(text)?, most),
@@ -149,10 +152,10 @@ impl Kind {
             Self::TimeOrNone => time(text).map(Value::Millis),
             Self::Choice(all) => one_of(text, all).and_then(|()| value()),
             Self::Keys => keys(text),
-            Self::Store => scheme(text, &["file:///", "s3://", "gs://", "az://"]).and_then(|()| value()),
-            Self::Http => scheme(text, &["https://", "http://"]).and_then(|()| nobody(text)).and_then(|()| value()),
+            Self::Store => address::store(text).and_then(|()| value()),
+            Self::Http => address::http(text).and_then(|()| value()),
             Self::Listen if text == "off" => Ok(Value::None),
-            Self::Listen => listen(text).and_then(|()| value()),
+            Self::Listen => address::listen(text).and_then(|()| value()),
             Self::LogFilter => log_filter(text).and_then(|()| value()),
             Self::Flag | Self::Count { .. } | Self::Number | Self::Texts | Self::Choices(_) => {
                 unreachable!("read() takes these before it asks for a text")
@@ -243,18 +246,6 @@ fn one_of(text: &str, all: &[&str]) -> Result<(), String> {
     Err(format!("is `{text}`, but must be one of: {}{hint}", all.join(", ")))
 }
 
-/// A URL is shown where settings are; what opens it must not stand in it.
-fn nobody(url: &str) -> Result<(), String> {
-    let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    match host {
-        "" => Err("names no host".into()),
-        host if host.contains('@') => {
-            Err("must hold no user and no password: the write key goes along by itself".into())
-        }
-        _ => Ok(()),
-    }
-}
-
 fn not_empty(text: &str) -> Result<(), String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(()) }
 }
@@ -301,21 +292,6 @@ fn keys(text: &str) -> Result<Value, String> {
     Ok(Value::Texts(keys))
 }
 
-fn scheme(text: &str, schemes: &[&str]) -> Result<(), String> {
-    if schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
-        return Ok(());
-    }
-    Err(format!("is `{text}`, but must begin with one of: {}", schemes.join(" ")))
-}
-
-fn listen(text: &str) -> Result<(), String> {
-    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
-    match port {
-        Some(Ok(_)) => Ok(()),
-        _ => Err(format!("is `{text}`, but wants an address and a port, such as 127.0.0.1:9464, or \"off\"")),
-    }
-}
-
 fn log_filter(text: &str) -> Result<(), String> {
     const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
     for part in text.split(',') {
@@ -347,9 +323,9 @@ mod tests {
         for bad in ["", "3.0", "+3", "10", "0", "99999999999999999999"] {
             assert!(plain(count, bad).is_err(), "{bad}");
         }
-        assert!(Kind::Text.read(&Scalar::Flag(true)).is_err());
-        assert_eq!(plain(Kind::Text, "007"), Ok(Value::Text("007".into())));
-        assert_eq!(plain(Kind::Text, "1e3"), Ok(Value::Text("1e3".into())));
+        assert!(Kind::Brokers.read(&Scalar::Flag(true)).is_err());
+        assert_eq!(plain(Kind::Brokers, "007"), Ok(Value::Text("007".into())));
+        assert_eq!(plain(Kind::Brokers, "1e3"), Ok(Value::Text("1e3".into())));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! [`resolve`] gives every setting with where it came from, or all mistakes at once; [`Settings`] is what commands
 //! work with: nothing in it is unchecked, unnamed or without a unit. It must not know who uses a setting.
 
+mod address;
 mod keys;
 mod kind;
+mod librdkafka;
 mod meant;
 mod mistake;
 mod properties;

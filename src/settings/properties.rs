@@ -4,8 +4,10 @@ use std::path::Path;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
-use super::mistake::{Mistake, Origin};
+use super::librdkafka;
+use super::mistake::{Mistake, Origin, did_you_mean};
 use super::secret::Secret;
 
 /// A property for every client, with where it came from.
@@ -50,6 +52,9 @@ const FIXED: &[(&str, &str)] = &[
 const SECRET: &[&str] = &[
     "sasl.password",
     "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
     "sasl.oauthbearer.config",
     "ssl.key.password",
     "ssl.key.pem",
@@ -103,14 +108,20 @@ pub fn read_file(path: &Path) -> Result<String, String> {
 fn judge(name: &str, value: &str) -> Result<(), String> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),
-        // The error's own text would show the value.
-        Err(KafkaError::ClientConfig(_, what, _, _)) => Err(format!("librdkafka refuses it: {}", mask(&what, value))),
+        // What was meant for a secret may stand here, so the value is not shown.
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            Err(format!("librdkafka knows no such property{}", nearest(name)))
+        }
+        // librdkafka's own sentence shows the value.
+        Err(_) if SECRET.contains(&name) => Err("librdkafka refuses its value".into()),
+        Err(KafkaError::ClientConfig(_, what, _, _)) => Err(format!("librdkafka refuses it: {what}")),
         Err(_) => Err("librdkafka refuses it".into()),
     }
 }
 
-fn mask(what: &str, value: &str) -> String {
-    if value.is_empty() { what.to_owned() } else { what.replace(value, "…") }
+fn nearest(name: &str) -> String {
+    let files: Vec<String> = SECRET.iter().map(|secret| format!("{secret}_file")).collect();
+    did_you_mean(name, librdkafka::NAMES.iter().copied().chain(files.iter().map(String::as_str)))
 }
 
 /// What the user's properties leave open and librdkafka would get wrong.
@@ -149,7 +160,38 @@ mod tests {
     fn librdkafka_judges_the_rest() {
         assert!(in_file("fetch.wait.max.ms", "100").is_ok());
         assert!(in_file("fetch.wait.max.ms", "soon").is_err());
-        assert!(in_file("fetch.weight", "1").unwrap_err().to_string().contains("fetch.weight"));
+        let refused = in_file("fetch.weight", "1").unwrap_err().to_string();
+        assert_eq!(refused, "kairos.toml:3: kafka.properties.\"fetch.weight\": librdkafka knows no such property");
+    }
+
+    /// Short ones above all: cut out of a sentence they would be told by what is left.
+    #[test]
+    fn only_values_that_are_no_secrets_are_shown() {
+        let refused = in_file("fetch.wait.max.ms", "a").unwrap_err().what;
+        assert!(refused.contains("\"fetch.wait.max.ms\"") && !refused.contains('…'), "{refused}");
+        let variable = Origin::Variable("X".into());
+        let refused = read("ssl.key.password", "a\0".into(), variable, Path::new(".")).unwrap_err().what;
+        assert_eq!(refused, "librdkafka refuses its value");
+    }
+
+    #[test]
+    fn the_nearest_property_is_named() {
+        for (wrong, right) in [
+            ("sasl.pasword", "sasl.password"),
+            ("sasl.pasword_file", "sasl.password_file"),
+            ("security.protocoll", "security.protocol"),
+        ] {
+            let refused = in_file(wrong, "hunter2").unwrap_err().what;
+            assert_eq!(refused, format!("librdkafka knows no such property; did you mean `{right}`?"));
+        }
+    }
+
+    #[test]
+    fn hints_name_what_librdkafka_knows_and_may_be_set() {
+        for name in librdkafka::NAMES {
+            let unknown = judge(name, "").is_err_and(|what| what.contains("knows no such"));
+            assert!(!unknown && !FIXED.iter().any(|(fixed, _)| fixed == name), "{name}");
+        }
     }
 
     #[test]

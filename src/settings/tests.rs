@@ -139,3 +139,30 @@ fn secrets_in_the_file_and_values_at_odds_are_refused() {
     let found = mistakes("[forward]\nendpoint = \"https://hunter2:@example.com/v1/batch\"\n", &[]);
     assert!(found[0].contains("no user and no password") && !found[0].contains("hunter2"), "{found:?}");
 }
+
+#[test]
+fn what_is_written_twice_is_named_with_its_first_line() {
+    let text = "[raw]\ntopic = \"a\"\n[run]\nthreads = 2\ngroup = \"g\"\nthreads = 3\n[kafka.properties]\n\"debug\" = \"all\"\n\"debug\" = \"all\"\n[raw]\n";
+    let expected = [
+        "etc/kairos.toml:6: run.threads: is written twice; line 4 has it first",
+        "etc/kairos.toml:9: kafka.properties.\"debug\": is written twice; line 8 has it first",
+        "etc/kairos.toml:10: section [raw] is there twice; line 1 has it first",
+    ];
+    assert_eq!(mistakes(text, &[]), expected);
+}
+
+#[test]
+fn a_variable_of_properties_needs_a_name() {
+    for name in ["KAIROS__KAFKA__PROPERTIES", "KAIROS__KAFKA__PROPERTIES__", "KAIROS__KAFKA__PROPERTIES_DEBUG"] {
+        let found = mistakes("", &[(name, "x")]);
+        assert!(found[0].starts_with(&format!("{name}: a property's name must follow")), "{found:?}");
+    }
+}
+
+#[test]
+fn addresses_hold_no_secrets() {
+    let text = "[kafka]\nbrokers = \"me:hunter2@b:9092\"\n[snapshots]\nurl = \"s3://me:hunter2@b\"\n[forward]\nendpoint = \"https://x/?key=hunter2\"\n";
+    let found = mistakes(text, &[]);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found.iter().all(|one| one.contains("must hold no") && !one.contains("hunter2")), "{found:?}");
+}

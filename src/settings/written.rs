@@ -27,8 +27,7 @@ impl Written {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut file = File { path: path.to_owned(), text, written: self };
         for error in errors {
-            let origin = file.origin(error.span().map_or(0, |span| span.start));
-            file.mistake(origin, None, error.message().to_owned());
+            file.broken(&error);
         }
         for (section, value) in table.get_ref() {
             file.read_section(section, value);
@@ -59,6 +58,9 @@ impl Written {
             self.properties.insert(properties::from_variable(part), (value, origin));
         } else if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
             self.values.insert(key.name, (Scalar::Plain(value), origin));
+        } else if rest.starts_with("KAFKA__PROPERTIES") {
+            let what = "a property's name must follow two underscores, as in KAIROS__KAFKA__PROPERTIES__SASL_USERNAME";
+            self.mistakes.push(Mistake { origin, key: None, what: what.into() });
         } else {
             self.unknown_variable(name, name);
         }
@@ -87,6 +89,18 @@ impl File<'_> {
 
     fn mistake(&mut self, origin: Origin, key: Option<String>, what: String) {
         self.written.mistakes.push(Mistake { origin, key, what });
+    }
+
+    fn broken(&mut self, error: &toml::de::Error) {
+        let span = error.span().unwrap_or_default();
+        let origin = self.origin(span.start);
+        match self.text.get(span.clone()) {
+            Some(name) if !name.is_empty() && error.message() == "duplicate key" => {
+                let (key, what) = twice(self.text, span.start, name);
+                self.mistake(origin, key, what);
+            }
+            _ => self.mistake(origin, None, error.message().to_owned()),
+        }
     }
 
     fn read_section(&mut self, section: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
@@ -148,6 +162,32 @@ impl File<'_> {
             self.written.properties.insert(name, (text, origin));
         }
     }
+}
+
+/// What stands a second time at `at`: its whole name where it is a key, and what to say, with the first one's line where
+/// that is plain to see.
+fn twice(text: &str, at: usize, name: &str) -> (Option<String>, String) {
+    fn header(line: &str) -> Option<&str> {
+        line.trim_start().strip_prefix('[')?.split(']').next()
+    }
+    let number = text[..at].matches('\n').count();
+    let lines: Vec<&str> = text.lines().take(number + 1).collect();
+    let told = |what: &str, first: Option<usize>| match first {
+        Some(index) => format!("{what} twice; line {} has it first", index + 1),
+        None => format!("{what} twice"),
+    };
+    if let Some(section) = header(lines[number]) {
+        let first = lines[..number].iter().position(|line| header(line) == Some(section));
+        return (None, told(&format!("section [{section}] is there"), first));
+    }
+    let start = lines.iter().rposition(|line| header(line).is_some());
+    let is_it =
+        |line: &&str| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let from = start.map_or(0, |start| start + 1);
+    let first = lines[from..number].iter().position(is_it).map(|index| from + index);
+    let section = start.and_then(|start| header(lines[start]));
+    let key = section.map_or_else(|| name.to_owned(), |section| format!("{section}.{name}"));
+    (Some(key), told("is written", first))
 }
 
 fn scalar(value: &DeValue<'_>) -> Scalar {
