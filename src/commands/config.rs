@@ -22,13 +22,14 @@ pub fn run(args: Args) -> Result<(), Exit> {
 
 fn show(resolved: &Resolved, changed: bool) -> String {
     let mut rows: Vec<(String, String, String)> = Vec::new();
-    for property in &resolved.properties {
+    // With `changed` only those that somebody wrote.
+    for property in resolved.properties.iter().filter(|one| !changed || one.origin != Origin::Default) {
         let value = if property.is_secret() { MASK } else { property.value.expose() };
         rows.push((format!("kafka.properties.\"{}\"", property.name), quote(value), property.origin.to_string()));
     }
     for key in KEYS {
         let setting = &resolved.values[key.name];
-        if !(changed && setting.origin == Origin::Default) {
+        if !changed || setting.is_changed {
             rows.push((key.name.to_owned(), quote(&setting.shown), setting.origin.to_string()));
         }
     }
@@ -62,5 +63,18 @@ mod tests {
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.lines().any(|line| line.starts_with("run.threads ") && line.ends_with("# KAIROS__RUN__THREADS")));
         assert_eq!(show(&resolved, false).lines().count(), KEYS.len() + 1);
+    }
+
+    #[test]
+    fn what_is_written_as_the_default_is_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kairos.toml");
+        let text = "[kafka.properties]\n\"security.protocol\" = \"ssl\"\n[run]\nthreads = 2\nhold_back = \"1d\"\ngroup = \"mine\"\n";
+        std::fs::write(&path, text).unwrap();
+        let resolved = resolve(Some(&path), [("KAIROS__FORWARD__RATE".into(), "300.0".into())]).unwrap();
+        let shown = show(&resolved, true);
+        let names: Vec<&str> = shown.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(names, ["kafka.properties.\"security.protocol\"", "run.group"], "{shown}");
+        assert!(show(&resolved, false).contains("ssl.ca.location"));
     }
 }

@@ -48,6 +48,8 @@ pub struct Setting {
     pub origin: Origin,
     /// As written; masked where it is a secret.
     pub shown: String,
+    /// Whether it means something else than the default.
+    pub is_changed: bool,
     value: Value,
 }
 
@@ -127,7 +129,8 @@ fn read_written(written: Written, file: Option<&Path>) -> Reading {
         match key.kind.read(&scalar) {
             Ok(value) => {
                 let value = settle(value, key, &origin);
-                values.insert(key.name, Setting { shown: show(&value, &scalar), origin, value });
+                let is_changed = Some(&value) != key.kind.read(&unset().0).ok().as_ref();
+                values.insert(key.name, Setting { shown: show(&value, &scalar), is_changed, origin, value });
             }
             Err(what) => mistakes.push(Mistake { origin, key: Some(key.name.to_owned()), what }),
         }
@@ -159,7 +162,10 @@ fn settle(value: Value, key: &Key, origin: &Origin) -> Value {
 
 fn folder(origin: &Origin) -> PathBuf {
     match origin {
-        Origin::File { path, .. } => path.parent().map(Path::to_owned).unwrap_or_default(),
+        // `./playbook.toml` is `playbook.toml`.
+        Origin::File { path, .. } => {
+            path.parent().filter(|folder| *folder != Path::new(".")).map(Path::to_owned).unwrap_or_default()
+        }
         _ => PathBuf::new(),
     }
 }
