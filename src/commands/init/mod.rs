@@ -15,7 +15,7 @@ use crate::settings::{KEYS, SECTIONS};
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// A folder to write to [default: .], and files of events from which the playbook is made
+    /// A folder to write to, made where it is missing [default: .], and files of events from which the playbook is made
     #[arg(value_name = "FOLDER|EVENTS")]
     paths: Vec<PathBuf>,
 }
@@ -24,8 +24,7 @@ pub struct Args {
 const PLAYBOOK: &str = include_str!("../../../playbooks/b2b-saas.toml");
 
 pub fn run(args: Args) -> Result<(), Exit> {
-    // Events are never a folder, and nothing is written to a folder that isn't there.
-    let (folders, events): (Vec<_>, Vec<_>) = args.paths.into_iter().partition(|path| path.is_dir());
+    let (folders, events): (Vec<_>, Vec<_>) = args.paths.into_iter().partition(|path| is_folder(path));
     let folder = match &folders[..] {
         [] => Path::new("."),
         [one] => one,
@@ -44,12 +43,18 @@ pub fn run(args: Args) -> Result<(), Exit> {
         [] => PLAYBOOK.to_owned(),
         events => draft::of(&args.source.take(events)?, PLAYBOOK),
     };
+    std::fs::create_dir_all(folder).map_err(|e| Exit::Fault(format!("can't make {}: {e}", folder.display())))?;
     for (name, text) in [("kairos.toml", settings()), ("playbook.toml", playbook)] {
         let path = folder.join(name);
         write_new(&path, &text).map_err(|error| Exit::Fault(format!("can't write {}: {error}", path.display())))?;
         print(&format!("wrote {}\n", path.display()))?;
     }
     print("Set the brokers and the raw topic in kairos.toml, then: kairos check, kairos run\n")
+}
+
+/// Events are never a folder; what isn't there yet is one to be made, unless it is named like a file.
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || (!path.exists() && path.extension().is_none() && path != Path::new("-"))
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
@@ -74,9 +79,25 @@ fn settings() -> String {
             }
             .expect(TAKES);
         }
+        if *section == "kafka" {
+            text.push_str(PROPERTIES);
+        }
     }
     text
 }
+
+/// The way to brokers that ask who calls.
+const PROPERTIES: &str = r##"
+# Passed on to librdkafka, whose names these are: encryption, and who we are. The password never stands here: set
+# KAIROS__KAFKA__PROPERTIES__SASL_PASSWORD, or name a file that holds it: "sasl.password_file" = "…"
+#[kafka.properties]
+# How to talk to the brokers (plaintext, ssl, sasl_plaintext or sasl_ssl)
+#"security.protocol" = "sasl_ssl"
+# How to prove who we are (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER)
+#"sasl.mechanism" = "SCRAM-SHA-512"
+# Who we are
+#"sasl.username" = "kairos"
+"##;
 
 const TAKES: &str = "a String takes all that is written";
 
@@ -103,12 +124,22 @@ mod tests {
         let path = folder.path().join("kairos.toml");
         resolve(Some(&path), []).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\n#[kafka.properties]\n"), "{text}");
         let all: Vec<&str> =
             text.lines().map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(line)).collect();
         std::fs::write(&path, all.join("\n")).unwrap();
         resolve(Some(&path), []).unwrap();
         let playbook = std::fs::read_to_string(folder.path().join("playbook.toml")).unwrap();
         assert!(crate::engine::playbook::read(&playbook, "playbook.toml").playbook.is_some());
+    }
+
+    #[test]
+    fn a_missing_folder_is_made_but_no_missing_file() {
+        let folder = tempfile::tempdir().unwrap();
+        run(args(&folder.path().join("new/one"))).unwrap();
+        assert!(folder.path().join("new/one/kairos.toml").is_file());
+        assert!(run(args(&folder.path().join("events.jsonl"))).is_err());
+        assert!(!folder.path().join("events.jsonl").exists());
     }
 
     #[test]
