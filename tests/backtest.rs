@@ -185,6 +185,22 @@ fn a_jump_in_time_stops_with_its_place() {
 }
 
 #[test]
+fn nothing_is_written_twice_or_over_what_is_read() {
+    let folder = Folder::new();
+    folder.write("events", view("a", 0).as_bytes());
+    for (words, expected) in [
+        (&["--rejects", "./out", "events"][..], "--emit and --rejects are both ./out"),
+        (&["--html", "events", "events"], "--html events: this is read"),
+    ] {
+        let output = folder.run(words);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && text.contains(expected), "{text}");
+    }
+    assert_eq!(folder.text("events"), view("a", 0));
+    folder.emitted(&["--rejects", "/dev/null", "--html", "/dev/null", "events"]);
+}
+
+#[test]
 fn lines_before_the_first_time_take_that_time() {
     let folder = Folder::new();
     let timeless = json!({"type": "page", "userId": "a", "properties": {"depth": 2}}).to_string();

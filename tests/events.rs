@@ -133,7 +133,8 @@ fn what_can_not_be_read_is_told() {
     for (words, code, told) in [
         (&["nothing.jsonl"][..], 3, "can't read nothing.jsonl"),
         (&["-", "-"], 2, "can be read once only"),
-        (&["--from", "30d", "-"], 2, "--from and --to are for the raw topic"),
+        (&["--from", "30d", "-"], 2, "--from, --to and --latest are for the raw topic"),
+        (&["--latest", "5", "-"], 2, "--from, --to and --latest are for the raw topic"),
         (&["--from", "x"], 2, "x: neither a time"),
     ] {
         let out = events(words, None);

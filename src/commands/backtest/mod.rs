@@ -104,6 +104,7 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let sightings = sightings.transpose()?;
     let against = args.against.as_deref().map(super::playbook::load).transpose()?;
     let range = (args.from.as_deref().map(a_time).transpose()?, args.to.as_deref().map(a_time).transpose()?);
+    apart(&args)?;
     let create = |path: &Option<PathBuf>| path.as_deref().map(Out::create).transpose();
     let outs = Outs { emit: create(&args.emit)?, rejects: create(&args.rejects)? };
     let is_topic = args.events.is_empty();
@@ -128,6 +129,22 @@ pub fn run(args: Args) -> Result<(), Exit> {
     let comparison = report.comparison.iter();
     let passed: Vec<String> = comparison.flat_map(|c| budgets.iter().filter_map(|budget| budget.passed(c))).collect();
     if passed.is_empty() { Ok(()) } else { Err(Exit::No(passed.join("\n"))) }
+}
+
+/// What is written must be no two things, and nothing that is read.
+fn apart(args: &Args) -> Result<(), Exit> {
+    let outs = [("--emit", &args.emit), ("--rejects", &args.rejects), ("--html", &args.html)];
+    let outs: Vec<(&str, &PathBuf)> = outs.iter().filter_map(|(name, path)| Some((*name, path.as_ref()?))).collect();
+    for (at, (name, path)) in outs.iter().enumerate() {
+        if let Some((other, _)) = outs[..at].iter().find(|(_, other)| out::is_same(other, path)) {
+            let path = path.display();
+            return Err(Exit::Usage(format!("{other} and {name} are both {path}: each needs a file of its own")));
+        }
+        if args.events.iter().chain([&args.playbook]).chain(&args.against).any(|read| out::is_same(read, path)) {
+            return Err(Exit::Usage(format!("{name} {}: this is read, and would be written over", path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// The engine as it stands after files of events, for those who look into it.

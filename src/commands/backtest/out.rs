@@ -31,6 +31,16 @@ impl Out {
     }
 }
 
+/// Whether two paths name one file; terminals, pipes and `/dev/null` take several writers.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(beside)
+    };
+    (one.is_file() || !one.exists()) && whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
 fn fault(path: &Path, error: &io::Error) -> Exit {
     Exit::Fault(format!("can't write {}: {error}", path.display()))
 }

@@ -10,6 +10,9 @@ use crate::commands::{ConfigArg, Exit, a_time};
 use crate::engine::Millis;
 use crate::settings::Settings;
 
+/// Records of each partition, where nothing else is asked for.
+const LATEST: u64 = 100_000;
+
 /// What is common to commands that look at events.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Source {
@@ -22,9 +25,9 @@ pub struct Source {
     /// Of the raw topic: records before this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// Of the raw topic: at most so many records of each partition, the latest
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    latest: u64,
+    /// Of the raw topic: at most so many records of each partition, the latest [default: 100000]
+    #[arg(long, value_name = "N")]
+    latest: Option<u64>,
     #[command(flatten)]
     config: ConfigArg,
 }
@@ -38,8 +41,9 @@ impl Source {
         if files.is_empty() {
             return self.topic(&settings, from, to);
         }
-        if from.is_some() || to.is_some() {
-            return Err(Exit::Usage("--from and --to are for the raw topic; files are read as they are".into()));
+        if from.is_some() || to.is_some() || self.latest.is_some() {
+            let what = "--from, --to and --latest are for the raw topic; files are read as they are";
+            return Err(Exit::Usage(what.into()));
         }
         let mut looker = self.looker(&settings, Ids::default());
         let (inputs, progress) = input::files(files)?;
@@ -52,7 +56,7 @@ impl Source {
 
     fn topic(&self, settings: &Settings, from: Option<Millis>, to: Option<Millis>) -> Result<Inventory, Exit> {
         let mut topic = Topic::find(settings, from, to)?;
-        let not_read = topic.keep_latest(self.latest);
+        let not_read = topic.keep_latest(self.latest.unwrap_or(LATEST));
         let mut looker = self.looker(settings, Ids::of_topic(topic.ranges.len(), settings.raw.partitioner));
         looker.inventory.not_read = not_read;
         let progress = Progress::new(Whole::Records(topic.records()));
