@@ -1,6 +1,8 @@
 //! Addresses in settings: what they must look like, and that no secrets stand in them, as they are shown wherever settings
 //! are. It must not know any setting by name.
 
+use super::mistake::is;
+
 /// Names of a URL's parameters that hold secrets end so.
 const SECRET: &[&str] = &["key", "secret", "token", "password", "passwd", "pwd", "signature", "credential", "sas"];
 
@@ -30,7 +32,7 @@ pub fn listen(text: &str) -> Result<(), String> {
     let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
     match port {
         Some(Ok(_)) => Ok(()),
-        _ => Err(format!("is `{text}`, but wants an address and a port, such as 127.0.0.1:9464, or \"off\"")),
+        _ => Err(format!("{}, but wants an address and a port, such as 127.0.0.1:9464, or \"off\"", is(text))),
     }
 }
 
@@ -38,7 +40,7 @@ fn scheme(text: &str, schemes: &[&str]) -> Result<(), String> {
     if schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
         return Ok(());
     }
-    Err(format!("is `{text}`, but must begin with one of: {}", schemes.join(" ")))
+    Err(format!("{}, but must begin with one of: {}", is(text), schemes.join(" ")))
 }
 
 /// Before anything else is said about a URL, as that may show it.

@@ -78,7 +78,7 @@ pub const KEYS: &[Key] = &[
     key!("run.on_growth", Kind::Choice(&["stop", "continue"]), "stop", "When the raw topic has got more partitions: `stop`, or `continue` with histories split."),
     key!("run.on_gap", Kind::Choice(&["stop", "continue"]), "stop", "When records that were not read yet are gone: `stop`, or `continue` after the gap."),
 
-    key!("snapshots.url", Kind::Store, "file:///var/lib/kairos", "Where snapshots lie: `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`."),
+    key!("snapshots.url", Kind::Store, "file:///var/lib/kairos", "Where snapshots lie: `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`. Credentials come from the environment variables that each cloud's own tools use."),
     key!("snapshots.interval", Kind::Duration { least: SECOND, most: DAY }, "60s", "How often a partition's state is saved."),
     key!("snapshots.keep", Kind::Count { least: 1, most: 100 }, "3", "How many generations to keep."),
 
@@ -106,7 +106,7 @@ pub const KEYS: &[Key] = &[
     key!("admin.redact", Kind::Flag, "false", "Leave the values of traits out of what `/users/{id}` answers."),
 
     key!("log.format", Kind::Choice(&["text", "json"]), "text", "Lines for people, or JSON objects for machines."),
-    key!("log.level", Kind::LogFilter, "info", "`error`, `warn`, `info`, `debug` or `trace`; also by module: `info,kairos::processor=debug`."),
+    key!("log.level", Kind::LogFilter, "info", "`error`, `warn`, `info`, `debug`, `trace` or `off`; also by module: `info,kairos::processor=debug`."),
 ];
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::address;
-use super::mistake::did_you_mean;
+use super::mistake::{did_you_mean, is};
 use super::secret::Secret;
 use super::units::{parse_duration, show_duration};
 
@@ -141,6 +141,7 @@ impl Kind {
         let value = || Ok(Value::Text(text.to_owned()));
         match self {
             Self::NameOrNone | Self::PathOrNone | Self::Secret | Self::TimeOrNone if text.is_empty() => Ok(Value::None),
+            Self::Secret if text.trim().is_empty() => Err("is blank; no secret is".into()),
             Self::Secret => Ok(Value::Secret(Secret::new(text))),
             Self::Brokers => not_empty(text).and_then(|()| address::brokers(text)).and_then(|()| value()),
             Self::Path | Self::PathOrNone => not_empty(text).and_then(|()| value()),
@@ -192,7 +193,7 @@ fn flag(scalar: &Scalar) -> Result<bool, String> {
         Scalar::Flag(flag) => Ok(*flag),
         Scalar::Plain(text) if text == "true" => Ok(true),
         Scalar::Plain(text) if text == "false" => Ok(false),
-        Scalar::Plain(text) => Err(format!("is `{text}`, but wants `true` or `false`")),
+        Scalar::Plain(text) => Err(format!("{}, but wants `true` or `false`", is(text))),
         _ => Err(format!("is {}, but wants true or false without quotes", scalar.form())),
     }
 }
@@ -200,8 +201,10 @@ fn flag(scalar: &Scalar) -> Result<bool, String> {
 fn count(scalar: &Scalar, least: u64, most: u64) -> Result<u64, String> {
     let (shown, number) = match scalar {
         Scalar::Whole(number) => (number.to_string(), u64::try_from(*number).ok()),
-        Scalar::Plain(text) if text.bytes().all(|b| b.is_ascii_digit()) => (text.clone(), text.parse().ok()),
-        Scalar::Plain(text) => return Err(format!("is `{text}`, but wants a whole number")),
+        Scalar::Plain(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+            (text.clone(), text.parse().ok())
+        }
+        Scalar::Plain(text) => return Err(format!("{}, but wants a whole number", is(text))),
         _ => return Err(format!("is {}, but wants a whole number without quotes", scalar.form())),
     };
     number
@@ -215,7 +218,7 @@ fn number(scalar: &Scalar) -> Result<f64, String> {
         Scalar::Plain(text) | Scalar::Decimal(text) => text.replace('_', ""),
         _ => return Err(format!("is {}, but wants a number without quotes", scalar.form())),
     };
-    let number: f64 = text.parse().map_err(|_| format!("is `{text}`, but wants a number"))?;
+    let number: f64 = text.parse().map_err(|_| format!("{}, but wants a number", is(&text)))?;
     if number.is_finite() && number > 0.0 { Ok(number) } else { Err(format!("is {text}, but must be above 0")) }
 }
 
@@ -243,7 +246,7 @@ fn one_of(text: &str, all: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     let hint = did_you_mean(text, all.iter().copied());
-    Err(format!("is `{text}`, but must be one of: {}{hint}", all.join(", ")))
+    Err(format!("{}, but must be one of: {}{hint}", is(text), all.join(", ")))
 }
 
 fn not_empty(text: &str) -> Result<(), String> {
@@ -254,7 +257,7 @@ fn name(text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     // 249 is Kafka's limit; the rest is for ".marks", ".dead" and a thread's number.
     if text.is_empty() || text.len() > 200 || !text.chars().all(allowed) || text == "." || text == ".." {
-        return Err(format!("is `{text}`, but must be 1 to 200 of: letters, digits, `.`, `_`, `-`"));
+        return Err(format!("{}, but must be 1 to 200 of: letters, digits, `.`, `_`, `-`", is(text)));
     }
     Ok(())
 }
@@ -278,7 +281,7 @@ fn hours(millis: i64, most: i64) -> Result<Value, String> {
 fn time(text: &str) -> Result<i64, String> {
     let time: Result<jiff::Timestamp, _> = text.parse();
     time.map(|time| time.as_millisecond())
-        .map_err(|_| format!("is `{text}`, but wants a time with its zone, such as 2026-03-01T00:00:00Z"))
+        .map_err(|_| format!("{}, but wants a time with its zone, such as 2026-03-01T00:00:00Z", is(text)))
 }
 
 fn keys(text: &str) -> Result<Value, String> {
@@ -287,7 +290,7 @@ fn keys(text: &str) -> Result<Value, String> {
     }
     let keys: Vec<String> = text.split('.').map(str::to_owned).collect();
     if keys.iter().any(String::is_empty) || keys.len() > 16 {
-        return Err(format!("is `{text}`, but wants up to 16 keys with dots between them, such as payload.message"));
+        return Err(format!("{}, but wants up to 16 keys with dots between them, such as payload.message", is(text)));
     }
     Ok(Value::Texts(keys))
 }
@@ -320,6 +323,7 @@ mod tests {
         for bad in [Scalar::Decimal("3.7".into()), Scalar::Flag(true), Scalar::Text("3".into()), Scalar::Whole(-1)] {
             assert!(count.read(&bad).is_err(), "{bad:?}");
         }
+        assert_eq!(plain(count, ""), Err("is empty, but wants a whole number".into()));
         for bad in ["", "3.0", "+3", "10", "0", "99999999999999999999"] {
             assert!(plain(count, bad).is_err(), "{bad}");
         }
@@ -335,6 +339,7 @@ mod tests {
             (Kind::Name, ""),
             (Kind::Path, ""),
             (Kind::Flag, "yes"),
+            (Kind::Secret, " \n"),
             (Kind::Number, "0"),
             (Kind::Number, "inf"),
             (Kind::Duration { least: 5, most: 10 }, "11ms"),

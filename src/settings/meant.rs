@@ -259,11 +259,20 @@ pub fn conflicts(all: &Resolved) -> Vec<Mistake> {
         let given = matches!(all.values.get("forward.write_key").map(|s| &s.value), Some(Value::Secret(_)));
         if given {
             conflict("forward.write_key_file", "forward.write_key is set too: give one of them".into());
-        } else if let Err(what) = read_file(Path::new(path)) {
+        } else if let Some(what) = no_key(Path::new(path)) {
             conflict("forward.write_key_file", what);
         }
     }
     mistakes
+}
+
+/// Why a file gives no write key.
+fn no_key(path: &Path) -> Option<String> {
+    match read_file(path) {
+        Ok(text) if text.trim().is_empty() => Some(format!("{} is empty; it must hold the write key", path.display())),
+        Ok(_) => None,
+        Err(what) => Some(what),
+    }
 }
 
 /// Typed access; the table of keys says which kind each one is, and a test reads them all.

@@ -57,6 +57,11 @@ impl fmt::Display for Mistakes {
     }
 }
 
+/// What a text is, where it is not what it should be.
+pub fn is(text: &str) -> String {
+    if text.is_empty() { "is empty".into() } else { format!("is `{text}`") }
+}
+
 /// `; did you mean …?` for the nearest of `known`, or nothing when none is near.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let near = known.into_iter().map(|other| (distance(name, other), other)).min();

@@ -135,6 +135,9 @@ fn secrets_in_the_file_and_values_at_odds_are_refused() {
     assert!(found[1].contains("KAIROS__FORWARD__WRITE_KEY") && !found[1].contains("hunter2"), "{found:?}");
     let text = "[forward]\nwrite_key_file = \"no-such-file\"\n";
     assert!(mistakes(text, &[])[0].contains("etc/no-such-file"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let empty = [("KAIROS__FORWARD__WRITE_KEY_FILE", file.path().to_str().unwrap())];
+    assert!(mistakes("", &empty)[0].ends_with("is empty; it must hold the write key"));
     assert!(mistakes(text, &[("KAIROS__FORWARD__WRITE_KEY", "k")])[0].contains("give one of them"));
     let found = mistakes("[forward]\nendpoint = \"https://hunter2:@example.com/v1/batch\"\n", &[]);
     assert!(found[0].contains("no user and no password") && !found[0].contains("hunter2"), "{found:?}");
