@@ -4,6 +4,7 @@
 //! work with: nothing in it is unchecked, unnamed or without a unit. It must not know who uses a setting.
 
 mod address;
+mod flags;
 mod keys;
 mod kind;
 mod librdkafka;
@@ -22,6 +23,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use flags::{DedupeWindow, Unwrap};
 pub use keys::{KEYS, Key, SECTIONS};
 use kind::{Scalar, Value};
 pub use meant::{Admin, Forward, Kafka, Log, LogFormat, OnChange, Outgoing, Raw, Run, Settings, Snapshots, Users};

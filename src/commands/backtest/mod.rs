@@ -26,7 +26,7 @@ use crate::commands::{ConfigArg, Exit, a_time, print};
 use crate::engine::event::Reader;
 use crate::engine::playbook::meant::Playbook;
 use crate::engine::{Engine, Millis, Options};
-use crate::settings::Settings;
+use crate::settings::{DedupeWindow, Settings, Unwrap};
 use block::Decoder;
 use census::Census;
 use out::Out;
@@ -75,10 +75,10 @@ pub struct Args {
     threads: Option<u16>,
     /// Path of the message inside a record [default: raw.unwrap of the settings]
     #[arg(long, value_name = "PATH")]
-    unwrap: Option<String>,
+    unwrap: Option<Unwrap>,
     /// How long a messageId is remembered [default: raw.dedupe_window of the settings]
     #[arg(long, value_name = "DURATION")]
-    dedupe_window: Option<String>,
+    dedupe_window: Option<DedupeWindow>,
     /// Go on where time jumps by more than 400 days
     #[arg(long)]
     allow_jumps: bool,
@@ -98,7 +98,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<(), Exit> {
     let budgets = args.fail_if.iter().map(|text| compare::Budget::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let settings = args.config.load()?;
-    let options = options(&args, &settings)?;
+    let options = options(&args, &settings);
     let playbook = super::playbook::load(&args.playbook)?;
     let sightings = args.outcome.as_deref().map(|name| Sightings::new(&playbook, name, args.within.as_deref()));
     let sightings = sightings.transpose()?;
@@ -200,19 +200,14 @@ fn run_topic(
     Ok(())
 }
 
-fn options(args: &Args, settings: &Settings) -> Result<Options, Exit> {
-    let window = args.dedupe_window.as_ref().map(|text| {
-        crate::engine::playbook::duration(text)
-            .ok_or_else(|| Exit::Usage(format!("--dedupe-window {text}: not a duration like 24h")))
-    });
-    let keys = |path: &String| path.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-    Ok(Options {
+fn options(args: &Args, settings: &Settings) -> Options {
+    Options {
         partitioner: settings.raw.partitioner,
-        unwrap: args.unwrap.as_ref().map_or_else(|| settings.raw.unwrap.clone(), keys),
+        unwrap: args.unwrap.as_ref().map_or(&settings.raw.unwrap, |Unwrap(keys)| keys).clone(),
         placeholders: settings.raw.placeholders.clone(),
-        dedupe_window: window.transpose()?.unwrap_or(settings.raw.dedupe_window),
+        dedupe_window: args.dedupe_window.map_or(settings.raw.dedupe_window, |DedupeWindow(window)| window),
         ..Options::default()
-    })
+    }
 }
 
 fn processors() -> usize {

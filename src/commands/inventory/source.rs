@@ -8,7 +8,7 @@ use crate::commands::input::{self, Blocks, Topic};
 use crate::commands::progress::{Progress, Whole};
 use crate::commands::{ConfigArg, Exit, a_time};
 use crate::engine::Millis;
-use crate::settings::Settings;
+use crate::settings::{Settings, Unwrap};
 
 /// Records of each partition, where nothing else is asked for.
 const LATEST: u64 = 100_000;
@@ -18,7 +18,7 @@ const LATEST: u64 = 100_000;
 pub struct Source {
     /// Path of the message inside a record [default: raw.unwrap of the settings]
     #[arg(long, value_name = "PATH")]
-    unwrap: Option<String>,
+    unwrap: Option<Unwrap>,
     /// Of the raw topic: records from this time on, like 2026-03-01 or, so long ago, 30d
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -68,9 +68,8 @@ impl Source {
     }
 
     fn looker(&self, settings: &Settings, ids: Ids) -> Looker {
-        let keys = |path: &String| path.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-        let unwrap = self.unwrap.as_ref().map_or_else(|| settings.raw.unwrap.clone(), keys);
-        Looker::new(&unwrap, &settings.raw.placeholders, ids)
+        let unwrap = self.unwrap.as_ref().map_or(&settings.raw.unwrap, |Unwrap(keys)| keys);
+        Looker::new(unwrap, &settings.raw.placeholders, ids)
     }
 }
 

@@ -38,9 +38,9 @@ impl<'a> Event<'a> {
     pub fn received_at(&self) -> Option<Millis> {
         self.fields.time(self.fields.wanted.fixed.received_at)
     }
-    /// As written; of a `track`, the other calls have none whatever is there.
+    /// As written, in whatever call.
     pub fn event(&self) -> Value<'a> {
-        if self.call == Call::Track { self.fields.at(self.fields.wanted.fixed.event) } else { Value::Null }
+        self.fields.at(self.fields.wanted.fixed.event)
     }
     /// `properties.name` where there is no `name`.
     pub fn name(&self) -> Value<'a> {
