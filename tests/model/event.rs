@@ -191,6 +191,8 @@ impl Event {
             "userId" => Value::text(self.user.as_deref()),
             "anonymousId" => Value::text(self.anonymous.as_deref()),
             "groupId" => Value::text(self.own_group.as_deref()),
+            // Only a track has one, whatever else is written there.
+            "event" if self.call != "track" => Value::Null,
             // Filled from `properties.name` when it is not there.
             "name" => Value::of(self.body.get("name").or_else(|| self.body.at(&["properties", "name"]))),
             "path" => self.path().map_or(Value::Null, Value::Text),

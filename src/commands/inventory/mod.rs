@@ -168,11 +168,10 @@ impl Inventory {
 
     fn name(&mut self, event: &Event<'_>, properties: Option<Object<'_>>, time: Option<Millis>) {
         let key = (event.call, event.folded.to_owned());
-        // Other calls are under no name, whatever stands there.
-        let written = if event.call == Call::Track { event.event() } else { Value::Null };
         let is_known = self.names.contains_key(&key);
         if !is_known
-            && (self.names.len() == NAMES_MAX || written.as_text().is_some_and(|name| name.len() > NAME_BYTES_MAX))
+            && (self.names.len() == NAMES_MAX
+                || event.event().as_text().is_some_and(|name| name.len() > NAME_BYTES_MAX))
         {
             self.more_names += 1;
             return;
@@ -180,7 +179,7 @@ impl Inventory {
         let name = self.names.entry(key).or_default();
         name.count += 1;
         name.span.meet(time);
-        if let Value::Text(text) = written {
+        if let Value::Text(text) = event.event() {
             name.spellings.add(&text, SPELLINGS_MAX);
         }
         let (paths, room) = (&mut name.paths, &mut self.room);

@@ -38,9 +38,9 @@ impl<'a> Event<'a> {
     pub fn received_at(&self) -> Option<Millis> {
         self.fields.time(self.fields.wanted.fixed.received_at)
     }
-    /// As written, in whatever call.
+    /// As written; of a `track`, the other calls have none whatever is there.
     pub fn event(&self) -> Value<'a> {
-        self.fields.at(self.fields.wanted.fixed.event)
+        if self.call == Call::Track { self.fields.at(self.fields.wanted.fixed.event) } else { Value::Null }
     }
     /// `properties.name` where there is no `name`.
     pub fn name(&self) -> Value<'a> {
