@@ -14,12 +14,9 @@ const UNPLACED: &str = "acknowledged without a place in the log";
 const SMALL: &str = "\"batch.num.messages\" = \"2\"";
 
 fn behind_a_proxy(stem: &str) -> (Proxy, Broker, Site) {
-    let proxy = Proxy::bind();
-    let broker = Broker::start_behind(proxy.port());
-    proxy.forward_to(broker.detour());
-    let through = format!("brokers = \"127.0.0.1:{}\"", proxy.port());
+    let (proxy, broker) = Proxy::start();
     let site = Site::new(&broker.bootstrap(), stem, PARTITIONS, &playbook());
-    let site = site.with("kafka", &through).with("kafka.properties", SMALL);
+    let site = site.with("kafka", &proxy.setting()).with("kafka.properties", SMALL);
     (proxy, broker, site)
 }
 

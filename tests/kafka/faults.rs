@@ -168,11 +168,8 @@ fn the_broker_restarts_under_it() {
 
 #[test]
 fn nobody_knows_how_a_transaction_ended() {
-    let proxy = Proxy::bind();
-    let broker = Broker::start_behind(proxy.port());
-    proxy.forward_to(broker.detour());
-    let through = format!("brokers = \"127.0.0.1:{}\"", proxy.port());
-    let site = Site::new(&broker.bootstrap(), "unknown", PARTITIONS, &playbook()).with("kafka", &through);
+    let (proxy, broker) = Proxy::start();
+    let site = Site::new(&broker.bootstrap(), "unknown", PARTITIONS, &playbook()).with("kafka", &proxy.setting());
     let feeder = Feeder::start(&site, records(), SPAN);
     let mut one = Supervised::start(&site, "one");
     let mut random = Random::from_environment();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{ITEMS, LANES, SESSION_TIMEOUT, Setup, check, message};
-use crate::support::broker::{Broker, shared};
+use crate::support::broker::shared;
 use crate::support::proxy::Proxy;
 use crate::support::segment::{Fault, Segment};
 use crate::support::topics::{self, Record};
@@ -209,15 +209,12 @@ fn a_replayed_message_that_fails_once_more_is_seen() {
 #[test]
 fn a_dead_letter_without_a_place_is_written_again() {
     let segment = Segment::start(|_, _| Fault::Answer { status: 422, headers: vec![] });
-    let proxy = Proxy::bind();
-    let broker = Broker::start_behind(proxy.port());
-    proxy.forward_to(broker.detour());
+    let (proxy, broker) = Proxy::start();
     let setup = Setup::new(&broker.bootstrap(), &segment, "rate = 1000000\n");
-    let through = format!("brokers = \"127.0.0.1:{}\"", proxy.port());
     let directly = format!("brokers = \"{}\"", broker.bootstrap());
     setup.change(|text| {
         let small = "[kafka.properties]\n\"batch.num.messages\" = \"2\"";
-        text.replace(&directly, &through).replace("[kafka.properties]", small)
+        text.replace(&directly, &proxy.setting()).replace("[kafka.properties]", small)
     });
     setup.produce(200, 4);
     proxy.lose_next_write(&format!("{}.dead", setup.topic));

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::broker::Broker;
 use write::Write;
 
 /// Requests of the protocol, by the numbers it gives them.
@@ -43,18 +44,31 @@ pub enum Moment {
 }
 
 impl Proxy {
-    pub fn bind() -> Self {
+    /// In front of a broker of one's own.
+    pub fn start() -> (Self, Broker) {
+        let proxy = Self::bind();
+        let broker = Broker::start_behind(proxy.port());
+        proxy.forward_to(broker.detour());
+        (proxy, broker)
+    }
+
+    /// The `[kafka]` setting of a client that comes through it.
+    pub fn setting(&self) -> String {
+        format!("brokers = \"127.0.0.1:{}\"", self.port())
+    }
+
+    fn bind() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", super::ports::free())).expect("the port is free");
         let shared = Shared { order: AtomicU64::new(NOTHING), cuts: AtomicU32::new(0), to_lose: Mutex::new(None) };
         Self { listener, shared: Arc::new(shared) }
     }
 
-    pub fn port(&self) -> u16 {
+    fn port(&self) -> u16 {
         self.listener.local_addr().expect("it is bound").port()
     }
 
     /// Passes everything on to this port, until the test process ends.
-    pub fn forward_to(&self, port: u16) {
+    fn forward_to(&self, port: u16) {
         let (listener, shared) = (self.listener.try_clone().expect("a listener can be cloned"), self.shared.clone());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
